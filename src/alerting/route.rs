@@ -1,0 +1,322 @@
+//! The route tree: which receivers an alert goes to, and how it is grouped on the way.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use super::Matchers;
+use crate::model::Labels;
+use crate::text::quote::quote;
+use crate::time::Span;
+
+/// By which labels alerts are grouped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GroupBy {
+    /// By every label (`...`): each alert is its own group.
+    All,
+    /// By these labels; none puts all alerts of the route into one group.
+    Labels(BTreeSet<String>),
+}
+
+impl Default for GroupBy {
+    fn default() -> Self {
+        Self::Labels(BTreeSet::new())
+    }
+}
+
+impl GroupBy {
+    /// The labels of the group that an alert belongs to.
+    pub fn group_labels(&self, alert: &Labels) -> Labels {
+        match self {
+            Self::All => alert.clone(),
+            Self::Labels(names) => alert.filter(|name| names.contains(name)),
+        }
+    }
+}
+
+/// One route as the configuration gives it; what is absent is taken from the parent.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RouteOptions {
+    /// Who is told; empty to take the parent's.
+    pub receiver: String,
+    /// How alerts are grouped.
+    pub group_by: Option<GroupBy>,
+    /// How long a new group waits for company. 30 s at the root.
+    pub group_wait: Option<Span>,
+    /// How long before a changed group is sent again. 5 min at the root.
+    pub group_interval: Option<Span>,
+    /// How long before an unchanged group is sent again. 4 h at the root.
+    pub repeat_interval: Option<Span>,
+    /// Which alerts take this route.
+    pub matchers: Matchers,
+    /// Whether later siblings are tried after a match.
+    pub continues: bool,
+    /// Names of intervals in which nothing is sent; not inherited.
+    pub mute_time_intervals: Vec<String>,
+    /// Names of intervals outside of which nothing is sent; not inherited.
+    pub active_time_intervals: Vec<String>,
+    /// Labels of the route itself, values being templates; inherited one by one.
+    pub labels: Vec<(String, String)>,
+    /// The children.
+    pub routes: Vec<RouteOptions>,
+}
+
+/// One node of the tree with its effective settings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Route {
+    /// Where the parent stands in [`RouteTree::routes`].
+    pub parent: Option<usize>,
+    /// Where the children stand.
+    pub children: Vec<usize>,
+    /// How many routes lie between this one and the root.
+    pub depth: usize,
+    /// The matchers from the root down; the beginning of group keys. Not unique.
+    pub key: String,
+    /// The key with positions among siblings; unique.
+    pub id: String,
+    /// Which alerts take this route.
+    pub matchers: Matchers,
+    /// Whether later siblings are tried after a match.
+    pub continues: bool,
+    /// Who is told.
+    pub receiver: String,
+    /// How alerts are grouped.
+    pub group_by: GroupBy,
+    /// How long a new group waits for company.
+    pub group_wait: Span,
+    /// How long before a changed group is sent again.
+    pub group_interval: Span,
+    /// How long before an unchanged group is sent again.
+    pub repeat_interval: Span,
+    /// Names of intervals in which nothing is sent.
+    pub mute_time_intervals: Vec<String>,
+    /// Names of intervals outside of which nothing is sent.
+    pub active_time_intervals: Vec<String>,
+    /// Labels of the route, sorted by name, values being templates.
+    pub labels: Vec<(String, String)>,
+}
+
+impl Route {
+    /// The key of one of the route's groups, as receivers and the notification log use it.
+    pub fn group_key(&self, group_labels: &Labels) -> String {
+        format!("{}:{}", self.key, label_set_text(group_labels))
+    }
+}
+
+/// compat: `LabelSet.String` of upstream's model package: `{a="b", c="d"}`, names never quoted.
+pub fn label_set_text(labels: &Labels) -> String {
+    let mut out = String::from("{");
+    for (i, (name, value)) in labels.iter().enumerate() {
+        if i > 0 {
+            out.push_str(", ");
+        }
+        let _ = write!(out, "{name}={}", quote(value));
+    }
+    out.push('}');
+    out
+}
+
+/// The whole tree, depth first; the root is the first route.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RouteTree {
+    routes: Vec<Route>,
+}
+
+impl RouteTree {
+    /// Fills in what each route inherits.
+    pub fn new(root: &RouteOptions) -> Self {
+        let mut tree = Self { routes: Vec::new() };
+        tree.add(root, None, 0);
+        tree
+    }
+
+    /// All routes, depth first.
+    pub fn routes(&self) -> &[Route] {
+        &self.routes
+    }
+
+    /// The route at a place that [`RouteTree::matches`] gave.
+    pub fn get(&self, at: usize) -> Option<&Route> {
+        self.routes.get(at)
+    }
+
+    /// The places of the routes that an alert takes, in order.
+    pub fn matches(&self, labels: &Labels) -> Vec<usize> {
+        let mut found = Vec::new();
+        self.walk(0, labels, &mut found);
+        found
+    }
+
+    /// The tree as `amtool config routes show` draws it.
+    pub fn to_text(&self) -> String {
+        let mut out = String::from("Routing tree:\n.\n");
+        self.draw(0, "", true, &mut out);
+        out.push('\n');
+        out
+    }
+
+    fn draw(&self, at: usize, prefix: &str, last: bool, out: &mut String) {
+        let Some(route) = self.routes.get(at) else {
+            return;
+        };
+        let branch = if last { "└── " } else { "├── " };
+        let name = if route.parent.is_none() {
+            "default-route".to_owned()
+        } else {
+            route.matchers.to_string()
+        };
+        let continues = if route.continues {
+            "  continue: true"
+        } else {
+            ""
+        };
+        let _ = writeln!(
+            out,
+            "{prefix}{branch}{name}{continues}  receiver: {}",
+            route.receiver
+        );
+        let below = format!("{prefix}{}", if last { "    " } else { "│   " });
+        for (i, child) in route.children.iter().enumerate() {
+            self.draw(*child, &below, i + 1 == route.children.len(), out);
+        }
+    }
+
+    /// Whether the route at `at` or one below it took the alert. YAML's depth bounds the recursion.
+    fn walk(&self, at: usize, labels: &Labels, found: &mut Vec<usize>) -> bool {
+        let Some(route) = self.routes.get(at) else {
+            return false;
+        };
+        if !route.matchers.matches(labels) {
+            return false;
+        }
+        let before = found.len();
+        for child in &route.children {
+            let took = self.walk(*child, labels, found);
+            if took && !self.routes.get(*child).is_some_and(|child| child.continues) {
+                break;
+            }
+        }
+        if found.len() == before {
+            found.push(at);
+        }
+        true
+    }
+
+    fn add(&mut self, options: &RouteOptions, parent: Option<usize>, position: usize) -> usize {
+        let at = self.routes.len();
+        let mut matchers = options.matchers.clone();
+        matchers.sort();
+        let inherited = parent.and_then(|parent| self.routes.get(parent));
+        let (key, id) = match inherited {
+            None => (matchers.to_string(), matchers.to_string()),
+            Some(parent) => (
+                format!("{}/{matchers}", parent.key),
+                format!("{}/{matchers}/{position}", parent.id),
+            ),
+        };
+        let mut labels = inherited.map_or_else(Vec::new, |parent| parent.labels.clone());
+        for (name, value) in &options.labels {
+            match labels.binary_search_by(|(n, _)| n.cmp(name)) {
+                Ok(found) => labels[found].1.clone_from(value),
+                Err(free) => labels.insert(free, (name.clone(), value.clone())),
+            }
+        }
+        let span = |own: Option<Span>, parents: fn(&Route) -> Span, default: Span| {
+            own.unwrap_or_else(|| inherited.map_or(default, parents))
+        };
+        let route = Route {
+            parent,
+            children: Vec::new(),
+            depth: inherited.map_or(0, |parent| parent.depth + 1),
+            key,
+            id,
+            continues: options.continues,
+            receiver: if options.receiver.is_empty() {
+                inherited.map_or_else(String::new, |parent| parent.receiver.clone())
+            } else {
+                options.receiver.clone()
+            },
+            group_by: options.group_by.clone().unwrap_or_else(|| {
+                inherited.map_or_else(GroupBy::default, |parent| parent.group_by.clone())
+            }),
+            group_wait: span(options.group_wait, |r| r.group_wait, Span::seconds(30)),
+            group_interval: span(
+                options.group_interval,
+                |r| r.group_interval,
+                Span::minutes(5),
+            ),
+            repeat_interval: span(
+                options.repeat_interval,
+                |r| r.repeat_interval,
+                Span::hours(4),
+            ),
+            // compat: time intervals are the route's own, never the parent's.
+            mute_time_intervals: options.mute_time_intervals.clone(),
+            active_time_intervals: options.active_time_intervals.clone(),
+            matchers,
+            labels,
+        };
+        self.routes.push(route);
+        let children = options
+            .routes
+            .iter()
+            .enumerate()
+            .map(|(position, child)| self.add(child, Some(at), position))
+            .collect();
+        if let Some(route) = self.routes.get_mut(at) {
+            route.children = children;
+        }
+        at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alerting::matchers::{Syntax, parse_matchers};
+
+    fn route(receiver: &str, matchers: &str) -> RouteOptions {
+        RouteOptions {
+            receiver: receiver.to_owned(),
+            matchers: Matchers(parse_matchers(Syntax::Fallback, matchers).expect("valid")),
+            ..RouteOptions::default()
+        }
+    }
+
+    #[test]
+    fn the_deepest_match_wins_and_continue_goes_on() {
+        let mut first = route("first", "team=\"a\"");
+        first.continues = true;
+        first.routes.push(route("deep", "env=\"prod\""));
+        let mut root = route("root", "");
+        root.routes = vec![first, route("second", "team=~\"a|b\"")];
+        let tree = RouteTree::new(&root);
+        let receivers = |pairs: &[(&str, &str)]| -> Vec<String> {
+            let labels = Labels::from_pairs(pairs.iter().copied());
+            tree.matches(&labels)
+                .iter()
+                .filter_map(|at| tree.get(*at))
+                .map(|route| route.receiver.clone())
+                .collect()
+        };
+        assert_eq!(
+            receivers(&[("team", "a"), ("env", "prod")]),
+            ["deep", "second"]
+        );
+        assert_eq!(receivers(&[("team", "b")]), ["second"]);
+        assert_eq!(receivers(&[]), ["root"]);
+    }
+
+    #[test]
+    fn group_keys_are_upstreams() {
+        let mut root = route("root", "");
+        root.routes.push(route("a", "b=\"2\",a=~\"x.*\""));
+        let tree = RouteTree::new(&root);
+        let labels = Labels::from_pairs([("alertname", "Down \"x\""), ("z", "1")]);
+        assert_eq!(
+            tree.routes()[1].group_key(&labels),
+            r#"{}/{a=~"x.*",b="2"}:{alertname="Down \"x\"", z="1"}"#
+        );
+        assert_eq!(tree.routes()[1].id, r#"{}/{a=~"x.*",b="2"}/0"#);
+        assert_eq!(tree.routes()[0].group_key(&Labels::empty()), "{}:{}");
+    }
+}

@@ -1,0 +1,280 @@
+//! A notification from its intent to its outcome: attempts, back-off, timeouts, and what takes its place.
+
+use super::{
+    Action, Arc, DELIVERY_TIME_MIN, Delivery, DeliveryState, Flush, Intent, LogEntry, LogKey,
+    Notification, Record, Router, Slot, Span, Stage, WallTime,
+};
+use crate::alerting::journal::Outcome;
+use crate::alerting::{NotifyReason, Verdict};
+
+/// compat: the back-off of upstream's retries: half a second, growing by half, a minute at most.
+const BACKOFF_FIRST_MS: f64 = 500.0;
+const BACKOFF_MAX_MS: f64 = 60_000.0;
+
+impl Router {
+    /// Writes down what is to be told and hands it out.
+    pub(super) fn begin(
+        &mut self,
+        now: WallTime,
+        group_id: u64,
+        slot_at: usize,
+        flush: &Arc<Flush>,
+        key: LogKey,
+        reason: NotifyReason,
+    ) {
+        let Some(group) = self.groups.get(&group_id) else {
+            return;
+        };
+        let Some(route) = self.config.tree.get(group.route) else {
+            return;
+        };
+        let Some(integration) = self.integrations(&group.receiver).get(slot_at) else {
+            return;
+        };
+        let place = super::place(group, Some(integration));
+        // compat: entries live for twice the repeat interval, the retention at most.
+        let twice = Span::from_ms(route.repeat_interval.as_ms().saturating_mul(2));
+        let entry = LogEntry {
+            firing: flush.firing.clone(),
+            resolved: flush.resolved.clone(),
+            timestamp: now,
+            expires_at: now + twice.min(self.options.retention),
+        };
+        let send_resolved = integration.send_resolved;
+        if !send_resolved && flush.firing.is_empty() {
+            // Nothing to send, but the log must know that nothing fires any more.
+            self.journal
+                .push(&Record::Logged(key.clone(), entry.clone()));
+            self.log.put(key.clone(), entry);
+            self.close_uncertain(now, &key);
+            if let Some(slot) = self.slot_mut(group_id, slot_at) {
+                slot.settled = flush.number;
+            }
+            return;
+        }
+        let alerts: Vec<_> = flush
+            .alerts
+            .iter()
+            .filter(|alert| send_resolved || alert.ends_at.is_zero())
+            .cloned()
+            .collect();
+        for alert in &alerts {
+            self.decisions.record(
+                now,
+                alert.labels.fingerprint(),
+                &alert.labels,
+                &place,
+                Stage::Intended(reason),
+            );
+        }
+        let id = self.next_delivery;
+        self.next_delivery += 1;
+        let notification = Notification {
+            id,
+            attempt: 0,
+            receiver: group.receiver.to_string(),
+            integration: slot_at,
+            group_key: group.key.to_string(),
+            group_labels: group.labels.clone(),
+            route_labels: route.labels.clone(),
+            alerts,
+            reason,
+            now: flush.now,
+            deadline: flush.now + route.group_interval.max(DELIVERY_TIME_MIN),
+        };
+        self.journal.push(&Record::Intended(Intent {
+            id,
+            key: key.clone(),
+            entry: entry.clone(),
+        }));
+        self.counts.intended += 1;
+        self.deliveries.insert(
+            id,
+            Delivery {
+                group: group_id,
+                slot: slot_at,
+                flush: flush.number,
+                key,
+                entry,
+                notification,
+                state: DeliveryState::Waiting(now),
+            },
+        );
+        if let Some(slot) = self.slot_mut(group_id, slot_at) {
+            slot.delivery = Some(id);
+        }
+        self.attempt(id);
+    }
+
+    /// Hands out the next attempt.
+    fn attempt(&mut self, id: u64) {
+        let Some(delivery) = self.deliveries.get_mut(&id) else {
+            return;
+        };
+        delivery.notification.attempt += 1;
+        let deadline = delivery.notification.deadline;
+        delivery.state = DeliveryState::InFlight(deadline);
+        self.timers.insert((deadline, id));
+        self.actions
+            .push_back(Action::Notify(Arc::new(delivery.notification.clone())));
+    }
+
+    /// Takes the outcome of an attempt. News of deliveries that are no longer open is ignored.
+    pub fn on_delivery(&mut self, now: WallTime, id: u64, verdict: Verdict) {
+        let Some(delivery) = self.deliveries.get(&id) else {
+            return;
+        };
+        let in_flight = matches!(delivery.state, DeliveryState::InFlight(_));
+        match verdict {
+            // Even when the wait for it was given up, it has arrived.
+            Verdict::Delivered => self.delivered(now, id),
+            _ if !in_flight => return,
+            Verdict::Retry { after, reason } => self.failed(now, id, after, reason),
+            Verdict::GiveUp { reason } => self.refused(now, id, reason),
+        }
+        self.commit(now);
+    }
+
+    fn delivered(&mut self, now: WallTime, id: u64) {
+        let Some(mut delivery) = self.close(now, id, Outcome::Delivered) else {
+            return;
+        };
+        self.counts.delivered += 1;
+        let stage = Stage::Sent {
+            attempts: delivery.notification.attempt,
+        };
+        self.record(now, &delivery, &stage);
+        delivery.entry.timestamp = now;
+        self.log.put(delivery.key.clone(), delivery.entry.clone());
+        self.close_uncertain(now, &delivery.key);
+        if let Some(slot) = self.slot_mut(delivery.group, delivery.slot) {
+            slot.settled = delivery.flush;
+        }
+        self.take_pending(now, &delivery);
+        self.settle(delivery.group);
+    }
+
+    fn failed(&mut self, now: WallTime, id: u64, after: Option<Span>, reason: String) {
+        self.counts.failed += 1;
+        let Some(delivery) = self.deliveries.get_mut(&id) else {
+            return;
+        };
+        self.timers.remove(&(delivery.state.due(), id));
+        let tries = i32::try_from(delivery.notification.attempt.saturating_sub(1)).unwrap_or(64);
+        let backoff = (BACKOFF_FIRST_MS * 1.5_f64.powi(tries.min(64))).min(BACKOFF_MAX_MS);
+        let jittered = backoff * (0.5 + self.rng.f64());
+        let wait = Span::from_ms(jittered as i64).max(after.unwrap_or(Span::ZERO));
+        let retry_at = now + wait;
+        delivery.state = DeliveryState::Waiting(retry_at);
+        self.timers.insert((retry_at, id));
+        let (group, slot) = (delivery.group, delivery.slot);
+        let stage = Stage::Failed { reason, retry_at };
+        self.record_open(now, id, &stage);
+        // A newer flush is waiting: it takes the place of this one at once.
+        if let Some(flush) = self
+            .slot_mut(group, slot)
+            .and_then(|slot| slot.pending.take())
+        {
+            self.offer(now, group, slot, &flush);
+            self.settle(group);
+        }
+    }
+
+    fn refused(&mut self, now: WallTime, id: u64, reason: String) {
+        let Some(delivery) = self.close(now, id, Outcome::Refused) else {
+            return;
+        };
+        self.counts.refused += 1;
+        self.record(now, &delivery, &Stage::Refused { reason });
+        self.take_pending(now, &delivery);
+    }
+
+    fn take_pending(&mut self, now: WallTime, delivery: &Delivery) {
+        let pending = self
+            .slot_mut(delivery.group, delivery.slot)
+            .and_then(|slot| slot.pending.take());
+        if let Some(flush) = pending {
+            self.offer(now, delivery.group, delivery.slot, &flush);
+        }
+    }
+
+    /// A wait is over: for the next attempt, or for the answer to one.
+    pub(super) fn on_timer(&mut self, now: WallTime, id: u64) {
+        match self.deliveries.get(&id).map(|delivery| delivery.state) {
+            Some(DeliveryState::Waiting(_)) => self.attempt(id),
+            Some(DeliveryState::InFlight(_)) => {
+                self.actions.push_back(Action::Cancel { id });
+                self.failed(
+                    now,
+                    id,
+                    None,
+                    "no answer within the group interval".to_owned(),
+                );
+            }
+            None => {}
+        }
+    }
+
+    pub(super) fn is_in_flight(&self, id: u64) -> bool {
+        self.deliveries
+            .get(&id)
+            .is_some_and(|delivery| matches!(delivery.state, DeliveryState::InFlight(_)))
+    }
+
+    /// Ends a delivery that waits for its next attempt, because a newer flush decides.
+    pub(super) fn drop_waiting(&mut self, now: WallTime, group: u64, slot: usize) {
+        let open = self.slot_mut(group, slot).and_then(|slot| slot.delivery);
+        if let Some(id) = open
+            && let Some(delivery) = self.close(now, id, Outcome::Superseded)
+        {
+            self.record(now, &delivery, &Stage::Superseded);
+        }
+    }
+
+    pub(super) fn close(&mut self, now: WallTime, id: u64, outcome: Outcome) -> Option<Delivery> {
+        let delivery = self.deliveries.remove(&id)?;
+        self.timers.remove(&(delivery.state.due(), id));
+        self.journal.push(&Record::Closed(id, outcome, now));
+        if let Some(slot) = self.slot_mut(delivery.group, delivery.slot)
+            && slot.delivery == Some(id)
+        {
+            slot.delivery = None;
+        }
+        Some(delivery)
+    }
+
+    fn close_uncertain(&mut self, now: WallTime, key: &LogKey) {
+        if let Some(intent) = self.uncertain.remove(key) {
+            self.journal
+                .push(&Record::Closed(intent.id, Outcome::Superseded, now));
+        }
+    }
+
+    pub(super) fn slot_mut(&mut self, group: u64, slot: usize) -> Option<&mut Slot> {
+        self.groups.get_mut(&group)?.slots.get_mut(slot)
+    }
+
+    fn record_open(&mut self, now: WallTime, id: u64, stage: &Stage) {
+        if let Some(delivery) = self.deliveries.remove(&id) {
+            self.record(now, &delivery, stage);
+            self.deliveries.insert(id, delivery);
+        }
+    }
+
+    fn record(&mut self, now: WallTime, delivery: &Delivery, stage: &Stage) {
+        let Some(group) = self.groups.get(&delivery.group) else {
+            return;
+        };
+        let integration = self.integrations(&group.receiver).get(delivery.slot);
+        let place = super::place(group, integration);
+        for alert in &delivery.notification.alerts {
+            self.decisions.record(
+                now,
+                alert.labels.fingerprint(),
+                &alert.labels,
+                &place,
+                stage.clone(),
+            );
+        }
+    }
+}

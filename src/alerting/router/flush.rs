@@ -1,0 +1,266 @@
+//! One group's turn: collect its alerts, run the mute stages, ask the log, begin deliveries.
+
+use super::{Alert, Arc, Flush, Place, Router, Span, Stage, WallTime};
+use crate::alerting::compare_alerts;
+use crate::alerting::notification_log::notify_reason;
+
+/// An alert on its way through the stages.
+type Candidate = (u64, Alert);
+
+impl Router {
+    pub(super) fn flush(&mut self, now: WallTime, id: u64) {
+        let Some(group) = self.groups.get_mut(&id) else {
+            return;
+        };
+        let Some(route) = self.config.tree.get(group.route) else {
+            return;
+        };
+        group.flushes += 1;
+        let number = group.flushes;
+        // compat: the next flush is a whole interval after this one, whatever comes in between.
+        group.next_flush = now + route.group_interval.max(Span::from_ms(1));
+        self.due.insert((group.next_flush, id));
+        let mut candidates: Vec<Candidate> = Vec::with_capacity(group.members.len());
+        for (fingerprint, told) in &mut group.members {
+            let Some(stored) = self.alerts.get(fingerprint) else {
+                continue;
+            };
+            let mut alert = stored.alert.clone();
+            if alert.resolved_at(now) {
+                told.get_or_insert(number);
+            } else {
+                // compat: what fires now shall not end while it is on its way.
+                alert.ends_at = WallTime::ZERO;
+                *told = None;
+            }
+            candidates.push((*fingerprint, alert));
+        }
+        candidates.sort_by(|(_, a), (_, b)| compare_alerts(&a.labels, &b.labels));
+        let place = super::place(group, None);
+        let before = candidates.len();
+        let left = self.mute(now, id, &place, candidates);
+        self.counts.suppressed += (before - left.len()) as u64;
+        let mut flush = Flush {
+            number,
+            now,
+            alerts: Vec::with_capacity(left.len()),
+            firing: Vec::new(),
+            resolved: Vec::new(),
+        };
+        for (fingerprint, alert) in left {
+            if alert.ends_at.is_zero() {
+                flush.firing.push(fingerprint);
+            } else {
+                flush.resolved.push(fingerprint);
+            }
+            flush.alerts.push(alert);
+        }
+        flush.firing.sort_unstable();
+        flush.resolved.sort_unstable();
+        let flush = Arc::new(flush);
+        let slots = self.groups.get(&id).map_or(0, |group| group.slots.len());
+        for slot in 0..slots {
+            self.offer(now, id, slot, &flush);
+        }
+        self.settle(id);
+    }
+
+    /// compat: inhibition, active intervals, mute intervals, silences, in this order.
+    fn mute(
+        &mut self,
+        now: WallTime,
+        id: u64,
+        place: &Place,
+        mut candidates: Vec<Candidate>,
+    ) -> Vec<Candidate> {
+        candidates.retain(|(fingerprint, alert)| {
+            let Some(found) = self.inhibitor.inhibited(&alert.labels, now) else {
+                return true;
+            };
+            let rule = self.inhibitor.rule(found.rule);
+            let stage = Stage::Inhibited {
+                rule: found.rule,
+                name: rule.map(|rule| rule.name.clone()).unwrap_or_default(),
+                by: found.by,
+            };
+            self.decisions
+                .record(now, *fingerprint, &alert.labels, place, stage);
+            false
+        });
+        if candidates.is_empty() {
+            return candidates;
+        }
+        if let Some(stage) = self.time_stage(now, id) {
+            for (fingerprint, alert) in &candidates {
+                self.decisions
+                    .record(now, *fingerprint, &alert.labels, place, stage.clone());
+            }
+            return Vec::new();
+        }
+        if self.silences.is_empty() {
+            return candidates;
+        }
+        candidates.retain(|(fingerprint, alert)| {
+            let by = self.silences.silenced_by(&alert.labels, now);
+            if by.is_empty() {
+                return true;
+            }
+            self.decisions
+                .record(now, *fingerprint, &alert.labels, place, Stage::Silenced(by));
+            false
+        });
+        candidates
+    }
+
+    /// Whether the route's intervals mute the group now; remembered for the API.
+    fn time_stage(&mut self, now: WallTime, id: u64) -> Option<Stage> {
+        let group = self.groups.get_mut(&id)?;
+        let route = self.config.tree.get(group.route)?;
+        let contains = |name: &&String| {
+            self.intervals
+                .get(*name)
+                .is_some_and(|interval| interval.contains(now))
+        };
+        let active = &route.active_time_intervals;
+        if !active.is_empty() && !active.iter().any(|name| contains(&name)) {
+            group.muted_by.clone_from(active);
+            return Some(Stage::Inactive(active.clone()));
+        }
+        let muting: Vec<String> = route
+            .mute_time_intervals
+            .iter()
+            .filter(contains)
+            .cloned()
+            .collect();
+        group.muted_by.clone_from(&muting);
+        (!muting.is_empty()).then_some(Stage::Muted(muting))
+    }
+
+    /// Asks the log whether an integration must hear of a flush, and begins its delivery if so.
+    pub(super) fn offer(&mut self, now: WallTime, id: u64, slot_at: usize, flush: &Arc<Flush>) {
+        let Some(group) = self.groups.get(&id) else {
+            return;
+        };
+        let Some(slot) = group.slots.get(slot_at) else {
+            return;
+        };
+        let Some(integration) = self.integrations(&group.receiver).get(slot_at) else {
+            return;
+        };
+        if let Some(delivery) = slot.delivery
+            && self.is_in_flight(delivery)
+        {
+            if let Some(slot) = self.slot_mut(id, slot_at) {
+                slot.pending = Some(Arc::clone(flush));
+            }
+            return;
+        }
+        let key = super::log_key(group, integration);
+        let place = super::place(group, Some(integration));
+        let repeat = self
+            .config
+            .tree
+            .get(group.route)
+            .map_or(Span::hours(4), |route| route.repeat_interval);
+        let ask = |entry| {
+            notify_reason(
+                entry,
+                &flush.firing,
+                &flush.resolved,
+                integration.send_resolved,
+                repeat,
+                flush.now,
+            )
+        };
+        let entry = self.log.get(&key);
+        // compat: a flush that mutes have emptied ends here and counts as dealt with.
+        let reason = if flush.alerts.is_empty() {
+            None
+        } else {
+            // A delivery that a crash interrupted may have arrived: its alerts must hear of their end.
+            ask(entry).or_else(|| {
+                let uncertain = self.uncertain.get(&key)?;
+                flush
+                    .firing
+                    .is_empty()
+                    .then(|| ask(Some(&uncertain.entry)))
+                    .flatten()
+            })
+        };
+        let since = entry.map(|entry| entry.timestamp);
+        self.drop_waiting(now, id, slot_at);
+        if let Some(reason) = reason {
+            self.begin(now, id, slot_at, flush, key, reason);
+            return;
+        }
+        for alert in &flush.alerts {
+            let fingerprint = alert.labels.fingerprint();
+            let stage = Stage::Deduplicated { since };
+            self.decisions
+                .record(now, fingerprint, &alert.labels, &place, stage);
+        }
+        if let Some(slot) = self.slot_mut(id, slot_at) {
+            slot.settled = flush.number;
+        }
+    }
+
+    /// Drops members whose end everybody has been told of, alerts without a group, and empty groups.
+    pub(super) fn settle(&mut self, id: u64) {
+        let Some(group) = self.groups.get_mut(&id) else {
+            return;
+        };
+        let settled = group
+            .slots
+            .iter()
+            .map(|slot| slot.settled)
+            .min()
+            .unwrap_or(group.flushes);
+        let gone: Vec<u64> = group
+            .members
+            .iter()
+            .filter(|(_, told)| told.is_some_and(|told| told <= settled))
+            .map(|(fingerprint, _)| *fingerprint)
+            .collect();
+        for fingerprint in &gone {
+            group.members.remove(fingerprint);
+        }
+        let empty = group.members.is_empty();
+        for fingerprint in gone {
+            self.leave(fingerprint, id);
+        }
+        if empty {
+            self.remove_group(id);
+        }
+    }
+
+    fn leave(&mut self, fingerprint: u64, group: u64) {
+        let Some(stored) = self.alerts.get_mut(&fingerprint) else {
+            return;
+        };
+        for (_, place) in &mut stored.places {
+            if *place == Some(group) {
+                *place = None;
+            }
+        }
+        if stored.places.iter().all(|(_, place)| place.is_none()) {
+            self.forget(fingerprint);
+        }
+    }
+
+    /// Drops an alert that no group needs any more.
+    pub(super) fn forget(&mut self, fingerprint: u64) {
+        if let Some(stored) = self.alerts.remove(&fingerprint) {
+            self.inhibitor.forget(fingerprint, &stored.alert.labels);
+            self.journal.push(&super::Record::AlertGone(fingerprint));
+        }
+    }
+
+    fn remove_group(&mut self, id: u64) {
+        let Some(group) = self.groups.remove(&id) else {
+            return;
+        };
+        self.due.remove(&(group.next_flush, id));
+        self.group_ids
+            .remove(&(group.route, group.labels.fingerprint()));
+    }
+}

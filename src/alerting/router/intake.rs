@@ -1,0 +1,235 @@
+//! Alerts in: their times filled in, merged with what is known, put into groups.
+
+use super::{
+    Alert, Arc, BTreeMap, Error, Group, Labels, Place, Record, Router, Slot, SmallVec, Span, Stage,
+    StoredAlert, WallTime,
+};
+
+impl Router {
+    /// Takes alerts from rules or from the API. Times that the sender left out are filled in; alerts that
+    /// break a rule are refused one by one, the others are taken. Durable when this returns.
+    pub fn on_alerts(&mut self, now: WallTime, alerts: Vec<Alert>) -> Vec<Error> {
+        let mut refused = Vec::new();
+        let mut renewed = Vec::new();
+        for alert in alerts {
+            let alert = self.complete(now, alert);
+            if let Err(error) = validate(&alert) {
+                self.counts.invalid += 1;
+                refused.push(error);
+                continue;
+            }
+            if alert.ends_at > now {
+                self.counts.firing_received += 1;
+            } else {
+                self.counts.resolved_received += 1;
+            }
+            self.take(now, alert, &mut renewed);
+        }
+        if !renewed.is_empty() {
+            self.journal.push(&Record::Renewed(renewed));
+        }
+        self.commit(now);
+        refused
+    }
+
+    /// compat: what upstream's API fills in.
+    fn complete(&self, now: WallTime, mut alert: Alert) -> Alert {
+        alert.updated_at = now;
+        if alert.starts_at.is_zero() {
+            alert.starts_at = if alert.ends_at.is_zero() {
+                now
+            } else {
+                alert.ends_at
+            };
+        }
+        alert.timeout = alert.ends_at.is_zero();
+        if alert.timeout {
+            alert.ends_at = now + self.config.resolve_timeout;
+        }
+        alert
+    }
+
+    fn take(&mut self, now: WallTime, alert: Alert, renewed: &mut Vec<(u64, WallTime, WallTime)>) {
+        let fingerprint = alert.labels.fingerprint();
+        let received = Stage::Received {
+            resolved: alert.resolved_at(now),
+        };
+        let nowhere = Place {
+            group_key: "".into(),
+            receiver: "".into(),
+            integration: "".into(),
+        };
+        self.decisions
+            .record(now, fingerprint, &alert.labels, &nowhere, received);
+        let alert = match self.alerts.get(&fingerprint) {
+            Some(old) => merge(&old.alert, alert, now),
+            None => alert,
+        };
+        match self.alerts.get(&fingerprint) {
+            Some(old) if only_renewed(&old.alert, &alert) => {
+                renewed.push((fingerprint, alert.ends_at, alert.updated_at));
+            }
+            _ => self.journal.push(&Record::Alert(alert.clone())),
+        }
+        self.store(now, fingerprint, alert);
+    }
+
+    /// Puts an alert in its place in memory and into its groups.
+    pub(super) fn store(&mut self, now: WallTime, fingerprint: u64, alert: Alert) {
+        self.inhibitor
+            .on_alert(fingerprint, &alert.labels, alert.ends_at);
+        let resolved = alert.resolved_at(now);
+        if let Some(stored) = self.alerts.get_mut(&fingerprint) {
+            stored.alert = alert;
+        } else {
+            let routes = self.config.tree.matches(&alert.labels);
+            let places = routes.into_iter().map(|route| (route, None)).collect();
+            self.alerts
+                .insert(fingerprint, StoredAlert { alert, places });
+        }
+        self.join_groups(now, fingerprint, resolved);
+    }
+
+    fn join_groups(&mut self, now: WallTime, fingerprint: u64, resolved: bool) {
+        let Some(stored) = self.alerts.get(&fingerprint) else {
+            return;
+        };
+        let labels = stored.alert.labels.clone();
+        let starts_at = stored.alert.starts_at;
+        let mut places: SmallVec<[(usize, Option<u64>); 1]> = stored.places.clone();
+        for (route, group) in &mut places {
+            if let Some(id) = group {
+                // A member already: if it fires again its end is forgotten.
+                if let Some(group) = self.groups.get_mut(id)
+                    && let Some(member) = group.members.get_mut(&fingerprint)
+                    && !resolved
+                {
+                    *member = None;
+                }
+                continue;
+            }
+            *group = self.join(now, fingerprint, *route, &labels, starts_at);
+        }
+        if let Some(stored) = self.alerts.get_mut(&fingerprint) {
+            stored.places = places;
+        }
+    }
+
+    /// Adds an alert to its group on a route, making the group if need be.
+    fn join(
+        &mut self,
+        now: WallTime,
+        fingerprint: u64,
+        route_at: usize,
+        labels: &Labels,
+        starts_at: WallTime,
+    ) -> Option<u64> {
+        let route = self.config.tree.get(route_at)?;
+        let group_labels = route.group_by.group_labels(labels);
+        let key = (route_at, group_labels.fingerprint());
+        let known = self.group_ids.get(&key).copied();
+        let id = match known {
+            Some(id) => id,
+            None => self.make_group(now, route_at, group_labels, starts_at)?,
+        };
+        let group = self.groups.get_mut(&id)?;
+        group.members.insert(fingerprint, None);
+        let place = super::place(group, None);
+        self.decisions
+            .record(now, fingerprint, labels, &place, Stage::Grouped);
+        Some(id)
+    }
+}
+
+impl Router {
+    fn make_group(
+        &mut self,
+        now: WallTime,
+        route_at: usize,
+        labels: Labels,
+        starts_at: WallTime,
+    ) -> Option<u64> {
+        let limit = self.options.max_groups;
+        if limit > 0 && self.groups.len() >= limit {
+            self.counts.groups_refused += 1;
+            return None;
+        }
+        let route = self.config.tree.get(route_at)?;
+        let id = self.next_group;
+        self.next_group += 1;
+        // compat: the alert that makes a group decides whether the wait is over already.
+        let next_flush = if starts_at + route.group_wait < now {
+            now
+        } else {
+            now + route.group_wait
+        };
+        let slots = self.integrations(&route.receiver).len();
+        let group = Group {
+            route: route_at,
+            key: route.group_key(&labels).into(),
+            receiver: Arc::from(route.receiver.as_str()),
+            members: BTreeMap::new(),
+            next_flush,
+            flushes: 0,
+            muted_by: Vec::new(),
+            slots: std::iter::repeat_with(Slot::default).take(slots).collect(),
+            labels,
+        };
+        let key = (route_at, group.labels.fingerprint());
+        self.groups.insert(id, group);
+        self.group_ids.insert(key, id);
+        self.due.insert((next_flush, id));
+        Some(id)
+    }
+}
+
+/// Whether the sender said nothing new but that the alert goes on.
+fn only_renewed(old: &Alert, new: &Alert) -> bool {
+    old.annotations == new.annotations
+        && old.starts_at == new.starts_at
+        && old.generator_url == new.generator_url
+        && old.timeout == new.timeout
+        && !old.resolved_at(new.updated_at)
+        && !new.resolved_at(new.updated_at)
+}
+
+/// compat: the texts of upstream's `Alert.Validate`.
+fn validate(alert: &Alert) -> Result<(), Error> {
+    let bad = |text: &str| Err(Error::BadAlert(text.to_owned()));
+    if alert.starts_at.is_zero() {
+        return bad("start time missing");
+    }
+    if !alert.ends_at.is_zero() && alert.ends_at < alert.starts_at {
+        return bad("start time must be before end time");
+    }
+    if alert.labels.is_empty() {
+        return bad("at least one label pair required");
+    }
+    Ok(())
+}
+
+/// compat: alerts of the same labels are merged where their times overlap; the younger one leads.
+fn merge(old: &Alert, new: Alert, now: WallTime) -> Alert {
+    let inside = |t: WallTime| t > old.starts_at && t < old.ends_at;
+    if !inside(new.ends_at) && !inside(new.starts_at) {
+        return new;
+    }
+    let mut merged = new;
+    merged.starts_at = merged.starts_at.min(old.starts_at);
+    let later = old.ends_at > merged.ends_at;
+    if merged.resolved_at(now) {
+        // Of two ends the later one holds.
+        if later && old.resolved_at(now) {
+            merged.ends_at = old.ends_at;
+        }
+    } else if later && !old.timeout {
+        // An end that a sender gave holds if it is the later one.
+        merged.ends_at = old.ends_at;
+    }
+    merged
+}
+
+/// How long an alert fires on after a restart at least.
+pub(super) fn grace(resolve_timeout: Span) -> Span {
+    resolve_timeout.max(Span::minutes(1))
+}

@@ -1,0 +1,329 @@
+//! Opening from the journal, writing snapshots, and changing the configuration under way.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use fastrand::Rng;
+use hashbrown::HashMap;
+
+use super::intake::grace;
+use super::{
+    Action, Counts, DeliveryState, GC_INTERVAL, IntegrationOptions, Intent, Journal, LogEntry,
+    Record, Router, RouterConfig, RouterOptions, Slot, WallTime,
+};
+use crate::alerting::decisions::Decisions;
+use crate::alerting::journal::Outcome;
+use crate::alerting::notification_log::NotificationLog;
+use crate::alerting::{Error, Inhibitor, Silences};
+use crate::disk::Disk;
+use crate::model::Alert;
+
+/// What the journal tells.
+struct Replayed {
+    alerts: BTreeMap<u64, Alert>,
+    silences: Silences,
+    log: NotificationLog,
+    intents: BTreeMap<u64, Intent>,
+    /// The last moment at which the process is known to have lived.
+    last_seen: WallTime,
+    next_delivery: u64,
+}
+
+impl Replayed {
+    fn take(&mut self, record: Record) {
+        match record {
+            Record::Alert(alert) => {
+                self.seen(alert.updated_at);
+                self.alerts.insert(alert.labels.fingerprint(), alert);
+            }
+            Record::Renewed(all) => {
+                for (fingerprint, ends_at, updated_at) in all {
+                    self.seen(updated_at);
+                    if let Some(alert) = self.alerts.get_mut(&fingerprint) {
+                        alert.ends_at = ends_at;
+                        alert.updated_at = updated_at;
+                    }
+                }
+            }
+            Record::AlertGone(fingerprint) => {
+                self.alerts.remove(&fingerprint);
+            }
+            Record::Silence(silence) => {
+                self.seen(silence.updated_at);
+                self.silences.put(silence);
+            }
+            Record::SilenceGone(id) => self.silences.remove(&id),
+            Record::Intended(intent) => {
+                self.next_delivery = self.next_delivery.max(intent.id + 1);
+                self.seen(intent.entry.timestamp);
+                self.intents.insert(intent.id, intent);
+            }
+            Record::Closed(id, outcome, at) => {
+                self.seen(at);
+                self.next_delivery = self.next_delivery.max(id + 1);
+                if let Some(intent) = self.intents.remove(&id)
+                    && outcome == Outcome::Delivered
+                {
+                    let entry = LogEntry {
+                        timestamp: at,
+                        ..intent.entry
+                    };
+                    self.log.put(intent.key, entry);
+                }
+            }
+            Record::Logged(key, entry) => {
+                self.seen(entry.timestamp);
+                self.log.put(key, entry);
+            }
+            Record::LogGone(key) => self.log.remove(&key),
+            Record::Clock(now) => self.seen(now),
+        }
+    }
+
+    fn seen(&mut self, at: WallTime) {
+        self.last_seen = self.last_seen.max(at);
+    }
+}
+
+impl Router {
+    /// Opens the router whose journal lies in `dir`, or a new one.
+    ///
+    /// Alerts that fired when we were last alive go on firing for the resolve timeout at least. Groups
+    /// are made anew and flushed as their alerts' age demands; the log keeps them from telling anything
+    /// twice, except what was on its way when we stopped.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        dir: &str,
+        options: RouterOptions,
+        config: RouterConfig,
+        now: WallTime,
+    ) -> Result<Self, Error> {
+        let mut replayed = Replayed {
+            alerts: BTreeMap::new(),
+            silences: Silences::new(options.silence_limits, options.retention),
+            log: NotificationLog::default(),
+            intents: BTreeMap::new(),
+            last_seen: WallTime::ZERO,
+            next_delivery: 1,
+        };
+        let journal = Journal::open(disk, dir, |record| replayed.take(record))?;
+        let mut router = Self {
+            options,
+            intervals: intervals(&config),
+            receivers: receivers(&config),
+            inhibitor: Inhibitor::new(config.inhibit_rules.clone()),
+            config,
+            alerts: HashMap::new(),
+            groups: HashMap::new(),
+            group_ids: HashMap::new(),
+            next_group: 0,
+            due: BTreeSet::new(),
+            deliveries: HashMap::new(),
+            timers: BTreeSet::new(),
+            next_delivery: replayed.next_delivery,
+            uncertain: BTreeMap::new(),
+            actions: VecDeque::new(),
+            silences: replayed.silences,
+            log: replayed.log,
+            decisions: Decisions::new(options.decisions),
+            journal,
+            rng: Rng::with_seed(options.seed),
+            clock_written: now,
+            gc_due: now + GC_INTERVAL,
+            snapshot_retry: WallTime::ZERO,
+            counts: Counts::default(),
+        };
+        for (id, intent) in replayed.intents {
+            // Only the last one of an integration matters: it knows what came before.
+            if let Some(old) = router.uncertain.insert(intent.key.clone(), intent) {
+                debug_assert!(old.id < id, "identities grow");
+                router
+                    .journal
+                    .push(&Record::Closed(old.id, Outcome::Superseded, now));
+            }
+        }
+        router.restore_alerts(now, replayed.alerts, replayed.last_seen);
+        router.journal.push(&Record::Clock(now));
+        router.commit(now);
+        Ok(router)
+    }
+
+    fn restore_alerts(&mut self, now: WallTime, alerts: BTreeMap<u64, Alert>, last_seen: WallTime) {
+        let earliest_end = now + grace(self.config.resolve_timeout);
+        let mut renewed = Vec::new();
+        for (fingerprint, mut alert) in alerts {
+            let fired = alert.ends_at.is_zero() || alert.ends_at > last_seen;
+            if fired && alert.ends_at < earliest_end {
+                alert.ends_at = earliest_end;
+                // Whatever the sender says next holds over this guess.
+                alert.timeout = true;
+                renewed.push((fingerprint, alert.ends_at, alert.updated_at));
+            }
+            self.store(now, fingerprint, alert);
+        }
+        if !renewed.is_empty() {
+            self.journal.push(&Record::Renewed(renewed));
+        }
+    }
+
+    /// Writes a new file that holds everything there is.
+    pub(super) fn snapshot(&mut self, now: WallTime) {
+        let mut alerts: Vec<_> = self.alerts.iter().collect();
+        alerts.sort_unstable_by_key(|(fingerprint, _)| **fingerprint);
+        let mut open: Vec<_> = self.deliveries.iter().collect();
+        open.sort_unstable_by_key(|(id, _)| **id);
+        let intents = open.into_iter().map(|(id, delivery)| {
+            Record::Intended(Intent {
+                id: *id,
+                key: delivery.key.clone(),
+                entry: delivery.entry.clone(),
+            })
+        });
+        // The last identity given, so that none is given twice.
+        let last_id = self.next_delivery.saturating_sub(1);
+        let records = alerts
+            .into_iter()
+            .map(|(_, stored)| Record::Alert(stored.alert.clone()))
+            .chain(self.silences.iter().map(|s| Record::Silence(s.clone())))
+            .chain(
+                self.log
+                    .sorted()
+                    .into_iter()
+                    .map(|(key, entry)| Record::Logged(key.clone(), entry.clone())),
+            )
+            .chain(self.uncertain.values().cloned().map(Record::Intended))
+            .chain(intents)
+            .chain([
+                Record::Closed(last_id, Outcome::Superseded, now),
+                Record::Clock(now),
+            ]);
+        // A delivery that is open keeps its identity open.
+        let records: Vec<Record> = records
+            .filter(|record| match record {
+                Record::Closed(id, ..) => {
+                    !self.deliveries.contains_key(id)
+                        && !self.uncertain.values().any(|intent| intent.id == *id)
+                }
+                _ => true,
+            })
+            .collect();
+        // A failure is counted by the journal, which stays as it was.
+        let _ = self.journal.compact(records.into_iter());
+    }
+
+    /// Puts another configuration in force. Alerts, silences and the log stay; groups that exist under
+    /// both configurations keep their timers and what is on its way, so nothing is told twice.
+    pub fn reload(&mut self, now: WallTime, config: RouterConfig) {
+        let old_receivers = std::mem::replace(&mut self.receivers, receivers(&config));
+        self.intervals = intervals(&config);
+        self.inhibitor = Inhibitor::new(config.inhibit_rules.clone());
+        self.config = config;
+        let mut old_ids: Vec<u64> = self.due.iter().map(|(_, id)| *id).collect();
+        old_ids.sort_unstable();
+        let mut old_groups = std::mem::take(&mut self.groups);
+        self.group_ids.clear();
+        self.due.clear();
+        let mut alerts: Vec<(u64, Alert)> = self
+            .alerts
+            .drain()
+            .map(|(fingerprint, stored)| (fingerprint, stored.alert))
+            .collect();
+        alerts.sort_unstable_by_key(|(fingerprint, _)| *fingerprint);
+        for (fingerprint, alert) in alerts {
+            self.store(now, fingerprint, alert);
+        }
+        let by_key: BTreeMap<(Arc<str>, Arc<str>), u64> = self
+            .due
+            .iter()
+            .filter_map(|(_, id)| {
+                let group = self.groups.get(id)?;
+                Some(((Arc::clone(&group.key), Arc::clone(&group.receiver)), *id))
+            })
+            .collect();
+        for old_id in old_ids {
+            let Some(old) = old_groups.remove(&old_id) else {
+                continue;
+            };
+            let integrations = old_receivers
+                .get(&*old.receiver)
+                .cloned()
+                .unwrap_or_default();
+            let new_id = by_key.get(&(Arc::clone(&old.key), Arc::clone(&old.receiver)));
+            self.carry_over(now, old, new_id.copied(), &integrations);
+        }
+        self.journal.push(&Record::Clock(now));
+        self.commit(now);
+    }
+
+    /// Moves timers and open deliveries of a group to the one that takes its place, or ends them.
+    fn carry_over(
+        &mut self,
+        now: WallTime,
+        old: super::Group,
+        new_id: Option<u64>,
+        old_integrations: &[IntegrationOptions],
+    ) {
+        let new_integrations = self.integrations(&old.receiver).to_vec();
+        if let Some(id) = new_id
+            && let Some(group) = self.groups.get_mut(&id)
+        {
+            self.due.remove(&(group.next_flush, id));
+            group.next_flush = old.next_flush;
+            self.due.insert((group.next_flush, id));
+            group.flushes = old.flushes;
+            group.muted_by.clone_from(&old.muted_by);
+            for (fingerprint, told) in &mut group.members {
+                *told = old.members.get(fingerprint).copied().flatten();
+            }
+        }
+        for (slot, integration) in old.slots.into_iter().zip(old_integrations) {
+            let target = new_id.and_then(|id| {
+                let at = new_integrations.iter().position(|new| new == integration)?;
+                Some((id, at))
+            });
+            match target {
+                Some((id, at)) => self.adopt(slot, id, at),
+                None => {
+                    if let Some(delivery) = slot.delivery {
+                        self.abandon(now, delivery);
+                    }
+                }
+            }
+        }
+    }
+
+    fn adopt(&mut self, slot: Slot, group: u64, at: usize) {
+        if let Some(delivery) = slot.delivery.and_then(|id| self.deliveries.get_mut(&id)) {
+            delivery.group = group;
+            delivery.slot = at;
+            delivery.notification.integration = at;
+        }
+        if let Some(new) = self.slot_mut(group, at) {
+            *new = slot;
+        }
+    }
+
+    fn abandon(&mut self, now: WallTime, id: u64) {
+        if let Some(delivery) = self.close(now, id, Outcome::Superseded)
+            && matches!(delivery.state, DeliveryState::InFlight(_))
+        {
+            self.actions.push_back(Action::Cancel { id });
+        }
+    }
+}
+
+fn intervals(config: &RouterConfig) -> BTreeMap<String, crate::alerting::NamedInterval> {
+    config
+        .time_intervals
+        .iter()
+        .map(|interval| (interval.name.clone(), interval.clone()))
+        .collect()
+}
+
+fn receivers(config: &RouterConfig) -> BTreeMap<String, Vec<IntegrationOptions>> {
+    config
+        .receivers
+        .iter()
+        .map(|receiver| (receiver.name.clone(), receiver.integrations.clone()))
+        .collect()
+}

@@ -1,0 +1,455 @@
+//! Hours of alerts in virtual time, with crashes at any step of the journal and receivers that fail,
+//! throttle, refuse and hang. `WATCHFIRE_SIM_SEEDS=10000` runs more seeds; a failure prints its seed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use fastrand::Rng;
+
+use super::tests::{T0, alert, config};
+use super::{Action, Router, RouterConfig, RouterOptions, Span, WallTime};
+use crate::alerting::Verdict;
+use crate::disk::faulty::FaultyDisk;
+
+const HOURS: i64 = 6;
+/// At the end everything is healthy for this long.
+const QUIET: Span = Span::hours(2);
+/// A firing episode longer than this must be heard of: two outages, two intervals and the wait.
+const LONG: Span = Span::minutes(45);
+const OUTAGE_MAX_S: u64 = 600;
+
+#[derive(Debug, Clone)]
+enum Event {
+    /// An alert begins or ends.
+    Toggle(usize),
+    /// The sender repeats what it knows.
+    Send,
+    /// The answer of a receiver arrives.
+    Answer(u64, Verdict),
+    /// The disk stops after so many operations, and with it the process.
+    Doom(u64),
+    /// A receiver's mood changes.
+    Mood(usize, Mood),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Mood {
+    Fine,
+    Failing,
+    Throttling,
+    Refusing,
+    Hanging,
+}
+
+/// What a receiver heard.
+#[derive(Debug, Clone)]
+struct Heard {
+    at: WallTime,
+    id: u64,
+    firing: BTreeSet<String>,
+    resolved: BTreeSet<String>,
+    /// Whether the router has learnt that it arrived; otherwise a repetition is allowed.
+    known: bool,
+}
+
+struct World {
+    seed: u64,
+    rng: Rng,
+    now: WallTime,
+    disk: FaultyDisk,
+    router: Option<Router>,
+    events: BTreeMap<(WallTime, u64), Event>,
+    next_event: u64,
+    firing: Vec<Option<WallTime>>,
+    ended: Vec<Option<WallTime>>,
+    episodes: Vec<(usize, WallTime, WallTime)>,
+    moods: [Mood; 2],
+    /// By integration and group.
+    heard: BTreeMap<(usize, String), Vec<Heard>>,
+    crashes: u32,
+}
+
+const ALERTS: usize = 12;
+
+fn name(at: usize) -> String {
+    format!("Group{}/{at}", at % 3)
+}
+
+fn router_config() -> RouterConfig {
+    let mut config = config(&[("webhook", true), ("slack", true)]);
+    let mut root = super::tests::root();
+    root.repeat_interval = Some(Span::hours(1000));
+    config.tree = super::RouteTree::new(&root);
+    config
+}
+
+fn end_of_trouble() -> WallTime {
+    T0 + Span::hours(HOURS)
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let mut world = Self {
+            seed,
+            rng: Rng::with_seed(seed),
+            now: T0,
+            disk: FaultyDisk::new(seed),
+            router: None,
+            events: BTreeMap::new(),
+            next_event: 0,
+            firing: vec![None; ALERTS],
+            ended: vec![None; ALERTS],
+            episodes: Vec::new(),
+            moods: [Mood::Fine; 2],
+            heard: BTreeMap::new(),
+            crashes: 0,
+        };
+        world.restart();
+        for at in 0..ALERTS {
+            let when = world.soon(1200);
+            world.schedule(when, Event::Toggle(at));
+        }
+        world.schedule(T0, Event::Send);
+        for at in 0..2 {
+            let when = world.soon(1800);
+            world.schedule(when, Event::Mood(at, Mood::Failing));
+        }
+        let when = world.soon(1800);
+        world.schedule(when, Event::Doom(1));
+        world
+    }
+
+    fn soon(&mut self, seconds: u64) -> WallTime {
+        self.now + Span::from_ms(self.rng.i64(1..seconds as i64 * 1000))
+    }
+
+    fn schedule(&mut self, at: WallTime, event: Event) {
+        self.next_event += 1;
+        self.events.insert((at, self.next_event), event);
+    }
+
+    fn restart(&mut self) {
+        self.disk.kill();
+        let options = RouterOptions {
+            seed: self.seed,
+            ..RouterOptions::default()
+        };
+        let disk = Arc::new(self.disk.clone());
+        let opened = Router::open(disk, "router", options, router_config(), self.now);
+        self.router = opened.ok();
+        assert!(
+            self.router.is_some() || self.disk.stopped(),
+            "seed {}",
+            self.seed
+        );
+    }
+
+    /// Whether the process has died; if so what it was about to do is lost, and it starts again.
+    fn crashed(&mut self) -> bool {
+        if !self.disk.stopped() {
+            return false;
+        }
+        self.crashes += 1;
+        self.router = None;
+        // Answers on their way find nobody.
+        self.events
+            .retain(|_, event| !matches!(event, Event::Answer(..)));
+        self.now = self.soon(120);
+        self.restart();
+        // What was on its way may have arrived: about that the router may say too much.
+        let uncertain: Vec<_> = self
+            .router
+            .iter()
+            .flat_map(|r| r.uncertain.keys())
+            .collect();
+        for ((integration, group), heard) in &mut self.heard {
+            let unsure = uncertain.iter().any(|key| {
+                key.group_key == *group && key.integration.ends_with(&format!("/{integration}"))
+            });
+            if let Some(last) = heard.last_mut().filter(|_| unsure) {
+                last.known = false;
+            }
+        }
+        true
+    }
+
+    fn run(mut self) -> Self {
+        let end = end_of_trouble() + QUIET;
+        while self.now < end {
+            let wake = self.router.as_ref().and_then(Router::next_wakeup);
+            let event = self.events.first_key_value().map(|((at, _), _)| *at);
+            let next = wake.into_iter().chain(event).min().unwrap_or(end);
+            self.now = next.max(self.now);
+            if event.is_some_and(|at| at <= self.now)
+                && let Some((_, event)) = self.events.pop_first()
+            {
+                self.on_event(event);
+            }
+            self.drain();
+        }
+        self
+    }
+
+    fn on_event(&mut self, event: Event) {
+        match event {
+            Event::Toggle(at) => self.toggle(at),
+            Event::Send => {
+                self.send();
+                self.schedule(self.now + Span::seconds(60), Event::Send);
+            }
+            Event::Answer(id, verdict) => {
+                let delivered = verdict == Verdict::Delivered;
+                if let Some(router) = &mut self.router {
+                    router.on_delivery(self.now, id, verdict);
+                }
+                if !self.crashed() && delivered {
+                    for heard in self.heard.values_mut().flatten() {
+                        heard.known |= heard.id == id;
+                    }
+                }
+            }
+            Event::Doom(operations) => {
+                if self.now < end_of_trouble() {
+                    self.disk.stop_after(operations);
+                    let when = self.soon(1500);
+                    let operations = self.rng.u64(0..12);
+                    self.schedule(when, Event::Doom(operations));
+                }
+            }
+            Event::Mood(at, mood) => {
+                let healthy = self.now >= end_of_trouble();
+                self.moods[at] = if healthy { Mood::Fine } else { mood };
+                let (length, next) = if mood == Mood::Fine {
+                    let bad = [
+                        Mood::Failing,
+                        Mood::Throttling,
+                        Mood::Refusing,
+                        Mood::Hanging,
+                    ];
+                    (2400, bad[self.rng.usize(0..4)])
+                } else {
+                    (OUTAGE_MAX_S, Mood::Fine)
+                };
+                let when = self.soon(length);
+                self.schedule(when, Event::Mood(at, next));
+            }
+        }
+    }
+
+    fn toggle(&mut self, at: usize) {
+        match self.firing[at].take() {
+            Some(began) => {
+                self.ended[at] = Some(self.now);
+                self.episodes.push((at, began, self.now));
+            }
+            None if self.now < end_of_trouble() => self.firing[at] = Some(self.now),
+            None => return,
+        }
+        self.send();
+        let length = [20, 600, 9000][self.rng.usize(0..3)];
+        let when = self.soon(length);
+        self.schedule(when, Event::Toggle(at));
+    }
+
+    /// As a Prometheus does: firing alerts with an end a few minutes off, ended ones for a while.
+    fn send(&mut self) {
+        let mut alerts = Vec::new();
+        for at in 0..ALERTS {
+            match (self.firing[at], self.ended[at]) {
+                (Some(began), _) => {
+                    alerts.push(alert(&name(at), began, self.now + Span::minutes(4)));
+                }
+                (None, Some(ended)) if self.now < ended + Span::minutes(15) => {
+                    alerts.push(alert(&name(at), ended - Span::from_ms(1), ended));
+                }
+                _ => {}
+            }
+        }
+        if let Some(router) = &mut self.router {
+            router.on_alerts(self.now, alerts);
+        }
+        self.crashed();
+    }
+
+    fn drain(&mut self) {
+        loop {
+            let Some(router) = &mut self.router else {
+                self.restart();
+                return;
+            };
+            let action = router.poll(self.now);
+            if self.crashed() {
+                return;
+            }
+            match action {
+                None => return,
+                Some(Action::Cancel { .. }) => {}
+                Some(Action::Notify(n)) => {
+                    let reason = "no".to_owned();
+                    let verdict = match self.moods[n.integration] {
+                        Mood::Fine => Some(Verdict::Delivered),
+                        Mood::Failing => Some(Verdict::Retry {
+                            after: None,
+                            reason,
+                        }),
+                        Mood::Throttling => Some(Verdict::Retry {
+                            after: Some(Span::seconds(40)),
+                            reason,
+                        }),
+                        Mood::Refusing => Some(Verdict::GiveUp { reason }),
+                        Mood::Hanging => None,
+                    };
+                    if verdict == Some(Verdict::Delivered) {
+                        self.hear(&n);
+                    }
+                    if let Some(verdict) = verdict {
+                        let when = self.soon(3);
+                        self.schedule(when, Event::Answer(n.id, verdict));
+                    }
+                }
+            }
+        }
+    }
+
+    fn hear(&mut self, n: &super::Notification) {
+        let names = |firing: bool| -> BTreeSet<String> {
+            n.alerts
+                .iter()
+                .filter(|alert| alert.ends_at.is_zero() == firing)
+                .map(|alert| alert.labels.get("instance").unwrap_or_default().to_owned())
+                .collect()
+        };
+        let heard = Heard {
+            at: self.now,
+            id: n.id,
+            firing: names(true),
+            resolved: names(false),
+            known: false,
+        };
+        let list = self
+            .heard
+            .entry((n.integration, n.group_key.clone()))
+            .or_default();
+        if let Some(last) = list.last() {
+            assert!(
+                last.id < heard.id || last.known,
+                "seed {}: an open delivery was overtaken: {last:?}, {heard:?}",
+                self.seed
+            );
+            assert!(
+                !last.known || last.firing != heard.firing || last.resolved != heard.resolved,
+                "seed {}: told twice: {last:?}, {heard:?}",
+                self.seed
+            );
+        }
+        list.push(heard);
+    }
+
+    fn check(&self) {
+        let seed = self.seed;
+        for (at, began, ended) in &self.episodes {
+            if ended.since(*began) < LONG {
+                continue;
+            }
+            for integration in 0..2 {
+                // An alert that begins again before its end was told needs no second word.
+                let said = self.said(integration, *at, *began, *ended + Span::minutes(10));
+                assert!(
+                    said.iter().any(|(_, fires)| *fires),
+                    "seed {seed}: integration {integration} never heard that {at} fired from {began} to {ended}: {said:?}"
+                );
+            }
+        }
+        for at in 0..ALERTS {
+            for integration in 0..2 {
+                let said = self.said(integration, at, T0, T0 + Span::hours(100));
+                let last = said.last().map(|(_, fires)| *fires);
+                assert!(
+                    last != Some(true) || self.may_live(at),
+                    "seed {seed}: integration {integration} believes that {at} still fires: {said:?}, ended {:?}, {:?}",
+                    self.ended[at],
+                    self.heard_of(integration, at).collect::<Vec<_>>()
+                );
+            }
+        }
+        let router = self.router.as_ref().expect("lives at the end");
+        let late = self.now - Span::minutes(10);
+        assert!(
+            router
+                .deliveries
+                .values()
+                .all(|d| d.notification.now > late),
+            "seed {seed}: open deliveries"
+        );
+        assert!(
+            router.uncertain.is_empty(),
+            "seed {seed}: uncertain deliveries"
+        );
+        for stored in router.alerts.values() {
+            let instance = stored.alert.labels.get("instance").unwrap_or_default();
+            let at: usize = instance.parse().expect("a number");
+            assert!(self.may_live(at), "seed {seed}: {at} is left");
+        }
+    }
+
+    /// Whether an alert fires, or did a moment ago.
+    fn may_live(&self, at: usize) -> bool {
+        let late = self.now - Span::minutes(20);
+        self.firing[at].is_some() || self.ended[at].is_some_and(|ended| ended > late)
+    }
+
+    /// What an integration was told about an alert in a stretch of time, and the last word before it.
+    fn said(
+        &self,
+        integration: usize,
+        at: usize,
+        from: WallTime,
+        to: WallTime,
+    ) -> Vec<(WallTime, bool)> {
+        let instance = at.to_string();
+        let all: Vec<(WallTime, bool)> = self
+            .heard_of(integration, at)
+            .filter_map(|heard| {
+                let fires = heard.firing.contains(&instance);
+                (fires || heard.resolved.contains(&instance)).then_some((heard.at, fires))
+            })
+            .collect();
+        let before = all.iter().rposition(|(when, _)| *when < from).unwrap_or(0);
+        all.into_iter()
+            .skip(before)
+            .filter(|(when, _)| *when <= to)
+            .collect()
+    }
+
+    fn heard_of(&self, integration: usize, at: usize) -> impl Iterator<Item = &Heard> {
+        let group = format!("{{}}:{{alertname=\"Group{}\"}}", at % 3);
+        self.heard.get(&(integration, group)).into_iter().flatten()
+    }
+}
+
+#[test]
+fn whatever_breaks_everybody_hears_of_every_alert_and_its_end_once() {
+    let seeds: u64 = std::env::var_os("WATCHFIRE_SIM_SEEDS")
+        .and_then(|text| text.to_str()?.parse().ok())
+        .unwrap_or(24);
+    let (mut crashes, mut told) = (0, 0);
+    for seed in 0..seeds {
+        let world = World::new(seed).run();
+        world.check();
+        crashes += world.crashes;
+        told += world.heard.values().map(Vec::len).sum::<usize>();
+    }
+    assert!(
+        u64::from(crashes) > seeds && told as u64 > seeds * 20,
+        "{crashes} {told}"
+    );
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run() {
+    let run = |seed| {
+        let world = World::new(seed).run();
+        format!("{:?}", world.heard)
+    };
+    assert_eq!(run(7), run(7));
+}

@@ -1,0 +1,17 @@
+//! What is wrong, or could be better, in configuration files, rule files and metrics pages?
+//!
+//! Findings are data: the command line shows them, programs that embed the library do what they like.
+//! [`rules()`] checks a rule file, [`config()`] a `prometheus.yml` and all that it names, [`metrics()`] a
+//! page of metrics; [`alertmanager`] and [`web`] check those configurations, [`unit_test`] runs promtool's
+//! unit tests of rules.
+
+mod config;
+mod finding;
+pub mod metrics;
+mod rules;
+pub mod unit_test;
+
+pub use config::{ConfigCheck, ConfigReport, alertmanager, config, web};
+pub use finding::{Finding, Severity};
+pub use metrics::metrics;
+pub use rules::{RulesReport, rules};

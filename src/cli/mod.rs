@@ -1,0 +1,161 @@
+//! The command line: one file per verb.
+//!
+//! A verb is a pair of functions: `command()` describes its arguments, `run()` does the work. To add
+//! one, write its file and add a line to `VERBS`.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the command line reads files, the environment and the real clock"
+)]
+
+mod check;
+mod completions;
+mod demo;
+mod error;
+mod healthcheck;
+mod inbox;
+mod output;
+mod query;
+mod serve;
+mod test;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ArgMatches, Command};
+
+pub use error::Error;
+
+/// One verb of the program.
+struct Verb {
+    command: fn() -> Command,
+    run: fn(&ArgMatches) -> Result<ExitCode, Error>,
+}
+
+/// Every verb, in the order of `--help`.
+const VERBS: &[Verb] = &[
+    Verb {
+        command: serve::command,
+        run: serve::run,
+    },
+    Verb {
+        command: check::command,
+        run: check::run,
+    },
+    Verb {
+        command: query::command,
+        run: query::run,
+    },
+    Verb {
+        command: demo::command,
+        run: demo::run,
+    },
+    Verb {
+        command: test::command,
+        run: test::run,
+    },
+    Verb {
+        command: inbox::command,
+        run: inbox::run,
+    },
+    Verb {
+        command: healthcheck::command,
+        run: healthcheck::run,
+    },
+    Verb {
+        command: completions::command,
+        run: completions::run,
+    },
+];
+
+/// What a wrong command line ends with, as promtool.
+const USAGE_EXIT: u8 = 2;
+
+/// Runs the program with `args` (the first is the program's name) and returns its exit code.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let matches = match command().try_get_matches_from(args) {
+        Ok(matches) => matches,
+        Err(e) => return usage(&e),
+    };
+    let Some((name, matches)) = matches.subcommand() else {
+        return ExitCode::from(USAGE_EXIT);
+    };
+    let Some(verb) = VERBS.iter().find(|v| (v.command)().get_name() == name) else {
+        return ExitCode::from(USAGE_EXIT);
+    };
+    match (verb.run)(matches) {
+        Ok(code) => code,
+        Err(e) => {
+            output::complain(&e);
+            e.exit_code()
+        }
+    }
+}
+
+/// The whole command line.
+fn command() -> Command {
+    let mut command = Command::new("watchfire")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Scrapes Prometheus metrics, evaluates alerting rules and calls the right person")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .max_term_width(110);
+    for verb in VERBS {
+        command = command.subcommand((verb.command)());
+    }
+    command
+}
+
+/// Shows what is wrong with the command line, or the help that was asked for.
+fn usage(error: &clap::Error) -> ExitCode {
+    match error.kind() {
+        ErrorKind::DisplayHelp
+        | ErrorKind::DisplayVersion
+        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let shown = error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+            let _ = error.print();
+            return ExitCode::from(if shown { 0 } else { USAGE_EXIT });
+        }
+        _ => {}
+    }
+    let given = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(ContextValue::Strings(texts)) => texts.first().cloned(),
+        _ => None,
+    };
+    let similar = given(ContextKind::SuggestedArg)
+        .or_else(|| given(ContextKind::SuggestedSubcommand))
+        .or_else(|| given(ContextKind::SuggestedValue));
+    let text = error.render().to_string();
+    let text = text
+        .lines()
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("  tip:"))
+        .collect::<Vec<_>>()
+        .join("\n");
+    let text = text.trim().trim_start_matches("error: ").to_owned();
+    let hint = match similar {
+        Some(similar) => format!("did you mean {similar}?"),
+        None => "run it with --help to see what it takes".to_owned(),
+    };
+    output::complain(&Error::new(text).with_hint(hint));
+    ExitCode::from(USAGE_EXIT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_verb_shows_an_example() {
+        for verb in VERBS {
+            let mut command = (verb.command)();
+            let help = command.render_long_help().to_string();
+            assert!(help.contains("Example"), "{}", command.get_name());
+        }
+    }
+}

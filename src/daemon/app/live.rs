@@ -1,0 +1,124 @@
+//! What the API shows of the daemon itself, and the metrics that go with it.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+
+use crate::daemon::Clock;
+use crate::http::metrics::{Gauge, Registry};
+use crate::http::state::{BuildInfo, Notification, RuntimeInfo};
+use crate::model::Labels;
+use crate::time::WallTime;
+
+/// The Prometheus whose behaviour this is.
+pub(super) const PROMETHEUS_VERSION: &str = "3.14.0";
+
+/// compat: upstream's words, which its page and clients know.
+const RELOAD_FAILED: &str = "Configuration reload has failed.";
+
+/// The outcome of the last reload and what was read.
+#[derive(Debug)]
+pub(super) struct Live {
+    clock: Clock,
+    started: WallTime,
+    pub(super) config: ArcSwap<String>,
+    /// `global.external_labels` of the running configuration.
+    pub(super) external_labels: ArcSwap<Labels>,
+    state: Mutex<Reloads>,
+    success: Gauge,
+    success_time: Gauge,
+}
+
+#[derive(Debug)]
+struct Reloads {
+    ok: bool,
+    last_success: Option<WallTime>,
+    failed_since: Option<WallTime>,
+}
+
+impl Live {
+    pub(super) fn new(clock: Clock, metrics: &Registry) -> Self {
+        Self {
+            clock,
+            started: clock.now(),
+            config: ArcSwap::default(),
+            external_labels: ArcSwap::default(),
+            state: Mutex::new(Reloads {
+                ok: false,
+                last_success: None,
+                failed_since: None,
+            }),
+            success: metrics.gauge(
+                "prometheus_config_last_reload_successful",
+                "Whether the last configuration reload attempt was successful.",
+            ),
+            success_time: metrics.gauge(
+                "prometheus_config_last_reload_success_timestamp_seconds",
+                "Timestamp of the last successful configuration reload.",
+            ),
+        }
+    }
+
+    /// A configuration is running.
+    pub(super) fn loaded(&self, config: String, external_labels: Labels) {
+        self.config.store(Arc::new(config));
+        self.external_labels.store(Arc::new(external_labels));
+        let now = self.clock.now();
+        let mut state = self.state.lock();
+        state.ok = true;
+        state.last_success = Some(now);
+        state.failed_since = None;
+        self.success.set(1.0);
+        self.success_time.set(now.to_timestamp().as_secs_f64());
+    }
+
+    /// A configuration was refused; the one before goes on.
+    pub(super) fn refused(&self) {
+        let mut state = self.state.lock();
+        state.ok = false;
+        state.failed_since.get_or_insert_with(|| self.clock.now());
+        self.success.set(0.0);
+    }
+
+    pub(super) fn notifications(&self) -> Vec<Notification> {
+        let since = self.state.lock().failed_since;
+        since
+            .map(|date| Notification {
+                text: RELOAD_FAILED.to_owned(),
+                date,
+                active: true,
+            })
+            .into_iter()
+            .collect()
+    }
+
+    pub(super) fn runtime(&self, retention: &str) -> RuntimeInfo {
+        let state = self.state.lock();
+        let hostname = rustix::system::uname();
+        RuntimeInfo {
+            start_time: Some(self.started),
+            cwd: std::env::current_dir()
+                .map(|d| d.display().to_string())
+                .unwrap_or_default(),
+            hostname: hostname.nodename().to_string_lossy().into_owned(),
+            reload_success: state.ok,
+            last_config_time: state.last_success,
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            memory_limit: 0,
+            storage_retention: retention.to_owned(),
+        }
+    }
+}
+
+/// What `/api/v1/status/buildinfo` shows: clients decide by Prometheus's version what they may ask.
+pub(super) fn build_info() -> BuildInfo {
+    BuildInfo {
+        version: PROMETHEUS_VERSION.to_owned(),
+        revision: concat!("watchfire-", env!("CARGO_PKG_VERSION")).to_owned(),
+        branch: "HEAD".to_owned(),
+        build_user: "watchfire".to_owned(),
+        build_date: String::new(),
+        go_version: "rust".to_owned(),
+    }
+}

@@ -1,0 +1,522 @@
+use std::sync::{Arc, OnceLock};
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tower::ServiceExt as _;
+
+use super::Base;
+use super::alertmanagers::{Alertmanagers, Known};
+use super::live::{self, Live};
+use super::load::{self, Loaded};
+use super::measure;
+use crate::alerting::SilenceLimits;
+use crate::daemon::alert_sender::{AlertSender, Bounds, Dressing};
+use crate::daemon::notify_loop::{self, NotifyLoop, NotifyOptions};
+use crate::daemon::rule_loop::{self, RuleEnvironment, RuleLoopOptions, RuleLoops};
+use crate::daemon::scrape_loop::Shared;
+use crate::daemon::scrapes::{JobConfig, Scrapes};
+use crate::daemon::{Clock, Error, Options, storage_loop};
+use crate::disk::Disk;
+use crate::disk::os::OsDisk;
+use crate::http::api_v2::Handle;
+use crate::http::metrics::Registry;
+use crate::http::state::{Limits, Parts, Readiness, State};
+use crate::model::{Alert, Labels, SampleValue};
+use crate::promql::ast::Expr;
+use crate::promql::engine::{Engine, EngineOptions, QueryOptions};
+use crate::promql::parser::{self, ParseOptions};
+use crate::rules::{self, Expansion, Point, RestoreOptions};
+use crate::scrape::{Counters, Features};
+use crate::storage::Storage;
+use crate::template::rules::{Expander, QuerySample, SampleText};
+use crate::text::regex::Regex;
+use crate::time::Timestamp;
+use crate::tsdb::{Db, Progress};
+
+type ReloadSender = mpsc::Sender<oneshot::Sender<Result<(), String>>>;
+
+/// All running parts.
+pub(super) struct App {
+    options: Arc<Options>,
+    live: Arc<Live>,
+    metrics: Registry,
+    db: Arc<Db>,
+    engine: Arc<Engine>,
+    syntax: ParseOptions,
+    scrapes: Scrapes,
+    rules: Arc<RuleLoops>,
+    sender: AlertSender,
+    notify: NotifyLoop,
+    known: Known,
+    alertmanagers: Option<Alertmanagers>,
+    readiness: Arc<Readiness>,
+    external_url: String,
+    state: State,
+}
+
+/// Answers while the store opens, and hands over to the real router as soon as it is there.
+pub(super) fn front(ready: Arc<OnceLock<Router>>, progress: Arc<Progress>) -> Router {
+    Router::new().fallback(move |request: Request| {
+        let (ready, progress) = (Arc::clone(&ready), Arc::clone(&progress));
+        async move {
+            if let Some(router) = ready.get() {
+                let Ok(response) = router.clone().oneshot(request).await;
+                return response;
+            }
+            starting(&request, &progress)
+        }
+    })
+}
+
+fn starting(request: &Request, progress: &Progress) -> Response {
+    let path = request.uri().path();
+    if path.ends_with("/-/healthy") {
+        return "Prometheus Server is Healthy.\n".into_response();
+    }
+    if path.ends_with("/api/v1/status/walreplay") {
+        let (min, max, current) = progress.segments();
+        let data = json!({ "min": min, "max": max, "current": current });
+        return axum::Json(json!({ "status": "success", "data": data })).into_response();
+    }
+    let mut response = (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable").into_response();
+    response
+        .headers_mut()
+        .insert("X-Prometheus-Stopping", HeaderValue::from_static("false"));
+    response
+}
+
+impl App {
+    pub(super) fn build(
+        base: Base,
+        notify: NotifyLoop,
+        reload: ReloadSender,
+        quit: mpsc::Sender<()>,
+    ) -> Result<Self, Error> {
+        let Base {
+            options,
+            metrics,
+            live,
+            db,
+            port,
+        } = base;
+        let options = &options;
+        measure::register(&metrics, options.clock, options.query_concurrency);
+        storage_loop::register_metrics(&db, &metrics);
+        let storage: Arc<dyn Storage> = Arc::clone(&db) as _;
+        let engine = Arc::new(Engine::new(engine_options(options)));
+        let syntax = syntax(options);
+        let sender = AlertSender::new(
+            Bounds {
+                capacity: options.queue_capacity,
+                batch: options.batch_size,
+            },
+            &metrics,
+        );
+        let scrapes = Scrapes::new(scrape_shared(options, &storage), &metrics);
+        let sink = sink(sender.clone(), notify.handle().clone(), options.clock);
+        let rules = Arc::new(RuleLoops::new(RuleLoopOptions {
+            storage: Arc::clone(&storage),
+            clock: options.clock,
+            disk: disk(options)?,
+            restore: RestoreOptions {
+                outage_tolerance: options.outage_tolerance,
+                grace_period: options.grace_period,
+                unnoticed: options.lookback,
+            },
+            resend_delay: options.resend_delay,
+            concurrent: options.concurrent_evals,
+            metrics: metrics.clone(),
+            sink,
+        }));
+        let readiness = Arc::new(Readiness::default());
+        let known = Known::default();
+        let external_url = external_url(options, port);
+        let mut parts = Parts::new(storage, view(options.clock));
+        parts.engine = Arc::clone(&engine);
+        parts.syntax = syntax;
+        parts.readiness = Arc::clone(&readiness);
+        parts.reload = options.enable_lifecycle.then_some(reload);
+        parts.quit = options.enable_lifecycle.then_some(quit);
+        parts.metrics = metrics.clone();
+        parts.external_url.clone_from(&external_url);
+        parts.listen_port = port;
+        parts.alerting = Some(notify.handle().clone());
+        parts.lookback_ms = options.lookback.as_ms();
+        parts.admin = options.enable_admin_api.then(|| Arc::clone(&db));
+        show_settings(&mut parts, options);
+        show_parts(&mut parts, &scrapes, &rules, &known, &db);
+        show_live(&mut parts, &live, options);
+        Ok(Self {
+            options: Arc::clone(options),
+            live,
+            metrics,
+            db,
+            engine,
+            syntax,
+            scrapes,
+            rules,
+            sender,
+            notify,
+            known,
+            alertmanagers: None,
+            readiness,
+            external_url,
+            state: State::new(parts),
+        })
+    }
+
+    pub(super) fn router(&self) -> Router {
+        crate::http::router(self.state.clone())
+    }
+
+    pub(super) fn readiness(&self) -> &Readiness {
+        &self.readiness
+    }
+
+    /// Makes a configuration that was found right the running one.
+    pub(super) async fn apply(&mut self, loaded: Loaded) -> Result<(), Error> {
+        let empty = crate::config::prometheus::Alerting::default();
+        let config = loaded.config.as_ref();
+        let external_labels =
+            config.map_or_else(Labels::empty, |c| c.global.external_labels.clone());
+        if let Some(config) = config {
+            let step = config.global.evaluation_interval.as_ms();
+            self.engine.set_default_subquery_step(step);
+            let storage = &config.storage;
+            let retention = storage.retention_time.unwrap_or(self.options.retention);
+            self.db
+                .set_retention(retention.as_ms(), storage.retention_size.unwrap_or(0));
+            self.db
+                .set_out_of_order_window(storage.out_of_order_time_window.as_ms());
+            // compat: exemplars are kept only with the feature.
+            let exemplars = if self.options.features.contains("exemplar-storage") {
+                usize::try_from(storage.max_exemplars).unwrap_or(0)
+            } else {
+                0
+            };
+            self.db.set_exemplars_max(exemplars);
+        }
+        let alerting = config.map_or(&empty, |c| &c.alerting);
+        let follower = Alertmanagers::follow(
+            alerting,
+            self.sender.clone(),
+            Arc::clone(&self.known),
+            true,
+            &self.metrics,
+            self.options.clock,
+        )?;
+        self.sender.dress(Dressing {
+            external_labels: external_labels.clone(),
+            relabel_rules: alerting.relabel_rules.clone(),
+        });
+        self.alertmanagers = Some(follower);
+        let jobs = config
+            .into_iter()
+            .flat_map(|c| &c.jobs)
+            .map(|job| JobConfig {
+                options: job.options.clone(),
+                discovery: job.discovery.clone(),
+            })
+            .collect();
+        self.scrapes.apply(jobs).map_err(Error::Config)?;
+        let reloaded = self.notify.reload(&loaded.router).await;
+        reloaded.map_err(|e| Error::Config(e.to_string()))?;
+        let environment = self.environment(external_labels.clone());
+        self.rules.apply(loaded.groups, environment).await;
+        let shown = config.map(|c| c.to_yaml().to_owned()).unwrap_or_default();
+        self.live.loaded(shown, external_labels);
+        Ok(())
+    }
+
+    /// Reads everything again; a mistake leaves the old configuration running.
+    pub(super) async fn reload(
+        &mut self,
+        files: &mut Vec<std::path::PathBuf>,
+    ) -> Result<(), String> {
+        let options = Arc::clone(&self.options);
+        let loaded = tokio::task::spawn_blocking(move || load::load(&options)).await;
+        let outcome = match loaded {
+            Ok(Ok(loaded)) => {
+                loaded.say_warnings();
+                files.clone_from(&loaded.files);
+                self.apply(loaded).await
+            }
+            Ok(Err(e)) => Err(e),
+            Err(e) => Err(Error::Config(e.to_string())),
+        };
+        match outcome {
+            Ok(()) => {
+                tracing::info!("completed loading of configuration");
+                Ok(())
+            }
+            Err(e) => {
+                self.live.refused();
+                tracing::error!(err = %e, "reloading the configuration failed; the old one goes on");
+                Err(e.to_string())
+            }
+        }
+    }
+
+    /// Stops in the order in which data flows, so that nothing is lost on the way.
+    pub(super) async fn stop(self) {
+        drop(self.alertmanagers);
+        self.scrapes.stop().await;
+        self.rules.stop().await;
+        if self.options.drain_queue {
+            self.sender.drain().await;
+        }
+        self.notify.stop().await;
+    }
+
+    /// How rules ask and what their templates know.
+    fn environment(&self, external_labels: Labels) -> RuleEnvironment {
+        let asker = Asker {
+            engine: Arc::clone(&self.engine),
+            storage: Arc::clone(&self.db) as _,
+            syntax: self.syntax,
+        };
+        let expander = asker.clone();
+        let external_url = self.external_url.clone();
+        let shown_url = external_url.clone();
+        RuleEnvironment {
+            query: Arc::new(move |expr: &Expr, at: Timestamp| asker.points(expr, at)),
+            expand: Arc::new(move |expansion: &Expansion<'_>| {
+                expander.expand(expansion, &external_labels, &shown_url)
+            }),
+            external_url,
+        }
+    }
+}
+
+/// Opens the router's state and starts it, away from the event loop.
+pub(super) async fn router(base: &Base, loaded: notify_loop::Loaded) -> Result<NotifyLoop, Error> {
+    let options = NotifyOptions {
+        path: base.options.alerting_path.clone(),
+        retention: base.options.alerting_retention,
+        silence_limits: SilenceLimits::default(),
+        clock: base.options.clock,
+        external_url: external_url(&base.options, base.port),
+    };
+    let metrics = base.metrics.clone();
+    let started =
+        tokio::task::spawn_blocking(move || NotifyLoop::start(options, &loaded, &metrics)).await;
+    match started {
+        Ok(outcome) => outcome.map_err(|e| Error::Config(e.to_string())),
+        Err(e) => Err(Error::Storage(e.to_string())),
+    }
+}
+
+/// Hands the alerts of rules to the built-in router, where they are durable, and to external Alertmanagers.
+fn sink(sender: AlertSender, handle: Handle, clock: Clock) -> rule_loop::Sink {
+    Arc::new(move |alerts: Vec<Alert>| {
+        let alerts = sender.dressed(&alerts);
+        let now = clock.now();
+        let refused = handle.with(|router| router.on_alerts(now, alerts.clone()));
+        handle.wake();
+        for error in refused {
+            tracing::warn!(err = %error, "the router refused an alert");
+        }
+        sender.send(&alerts);
+    })
+}
+
+/// Where the state of alerts is kept.
+fn disk(options: &Options) -> Result<Option<Arc<dyn Disk>>, Error> {
+    let Some(path) = &options.storage_path else {
+        return Ok(None);
+    };
+    let disk = OsDisk::open(path).map_err(|e| Error::Storage(e.to_string()))?;
+    Ok(Some(Arc::new(disk)))
+}
+
+fn engine_options(options: &Options) -> EngineOptions {
+    let feature = |name: &str| options.features.contains(name);
+    EngineOptions {
+        lookback_ms: options.lookback.as_ms(),
+        max_samples: options.query_max_samples,
+        delayed_name_removal: feature("promql-delayed-name-removal"),
+        type_and_unit_labels: feature("type-and-unit-labels"),
+        use_start_timestamps: feature("use-start-timestamps"),
+        ..EngineOptions::default()
+    }
+}
+
+/// Which parts of the language `--enable-feature` switches on.
+pub(super) fn syntax(options: &Options) -> ParseOptions {
+    let feature = |name: &str| options.features.contains(name);
+    ParseOptions {
+        experimental_functions: feature("promql-experimental-functions"),
+        extended_range_selectors: feature("promql-extended-range-selectors"),
+        fill_modifiers: feature("promql-binop-fill-modifiers"),
+        ..ParseOptions::default()
+    }
+}
+
+fn scrape_shared(options: &Options, storage: &Arc<dyn Storage>) -> Shared {
+    let feature = |name: &str| options.features.contains(name);
+    Shared {
+        store: Arc::clone(storage),
+        clock: options.clock,
+        seed: seed(),
+        features: Features {
+            type_and_unit_labels: feature("type-and-unit-labels"),
+            start_timestamps: feature("created-timestamp-zero-ingestion"),
+            metadata: feature("metadata-wal-records"),
+        },
+        counters: Arc::new(Counters::default()),
+        permits: Arc::new(Semaphore::new(workers())),
+    }
+}
+
+fn show_settings(parts: &mut Parts, options: &Options) {
+    parts.flags.clone_from(&options.flags);
+    parts.build = live::build_info();
+    parts.accept_remote_write = options.enable_remote_write;
+    parts.lookback_ms = options.lookback.as_ms();
+    parts.route_prefix = route_prefix(options, &parts.external_url);
+    parts.cors_origin = Regex::anchored(&options.cors_origin)
+        .ok()
+        .filter(|_| options.cors_origin != ".*");
+    parts.limits = Limits {
+        queries: options.query_concurrency,
+        query_timeout: options.query_timeout,
+        ..Limits::default()
+    };
+    parts.query_permits = Arc::new(Semaphore::new(options.query_concurrency.max(1)));
+}
+
+fn show_parts(
+    parts: &mut Parts,
+    scrapes: &Scrapes,
+    rules: &Arc<RuleLoops>,
+    known: &Known,
+    db: &Arc<Db>,
+) {
+    let shown = scrapes.clone();
+    parts.targets = Arc::new(move || shown.views());
+    let shown = scrapes.clone();
+    parts.target_metadata = Arc::new(move || shown.metadata());
+    let shown = Arc::clone(known);
+    parts.alertmanagers = Arc::new(move || shown.lock().clone());
+    let shown = Arc::clone(rules);
+    parts.rules = Arc::new(move || shown.views().iter().map(|v| (**v).clone()).collect());
+    let shown = Arc::clone(db);
+    parts.stats = Arc::new(move |limit| shown.stats(limit));
+}
+
+fn show_live(parts: &mut Parts, live: &Arc<Live>, options: &Options) {
+    let shown = Arc::clone(live);
+    parts.config = Arc::new(move || shown.config.load().to_string());
+    let (shown, retention) = (Arc::clone(live), options.retention.to_string());
+    parts.runtime = Arc::new(move || shown.runtime(&retention));
+    let shown = Arc::clone(live);
+    parts.external_labels = Arc::new(move || (**shown.external_labels.load()).clone());
+    let shown = Arc::clone(live);
+    parts.notifications = Arc::new(move || shown.notifications());
+}
+
+/// Asks the engine on behalf of rules.
+#[derive(Clone)]
+struct Asker {
+    engine: Arc<Engine>,
+    storage: Arc<dyn Storage>,
+    syntax: ParseOptions,
+}
+
+impl Asker {
+    fn points(&self, expr: &Expr, at: Timestamp) -> Result<Vec<Point>, rules::Error> {
+        rules::query::instant(
+            &self.engine,
+            &*self.storage,
+            expr,
+            at,
+            &QueryOptions::default(),
+        )
+    }
+
+    fn expand(
+        &self,
+        expansion: &Expansion<'_>,
+        external_labels: &Labels,
+        external_url: &str,
+    ) -> Result<String, String> {
+        let query = |text: &str, at: Timestamp| {
+            let expr = parser::parse(text, &self.syntax)
+                .map_err(|errors| errors.first().map_or_else(String::new, ToString::to_string))?;
+            let points = self.points(&expr, at).map_err(|e| e.to_string())?;
+            Ok(points
+                .into_iter()
+                .map(|point| QuerySample {
+                    value: sample_text(&point.value),
+                    labels: point.labels,
+                })
+                .collect())
+        };
+        let name = format!("__alert_{}", expansion.alert);
+        let expander = Expander {
+            name: &name,
+            external_labels,
+            external_url,
+            now: expansion.now,
+            query: &query,
+        };
+        expander
+            .expand(expansion.text, expansion.labels, &sample_text(expansion.value))
+            .map_err(|e| {
+                tracing::warn!(alert = expansion.alert, err = %e, "expanding alert template failed");
+                e.to_string()
+            })
+    }
+}
+
+fn sample_text(value: &SampleValue) -> SampleText {
+    match value {
+        SampleValue::Float(v) => SampleText::Float(*v),
+        SampleValue::Histogram(h) => SampleText::Histogram(h.to_float().to_string()),
+        SampleValue::FloatHistogram(h) => SampleText::Histogram(h.to_string()),
+    }
+}
+
+fn view(clock: Clock) -> crate::http::state::View<crate::time::WallTime> {
+    Arc::new(move || clock.now())
+}
+
+/// How many pages are parsed at once.
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(2, |n| n.get() * 2)
+}
+
+/// Spreads this server's scrapes; the same after each restart.
+fn seed() -> u64 {
+    let name = rustix::system::uname();
+    xxhash_rust::xxh64::xxh64(name.nodename().to_bytes(), 0)
+}
+
+/// `--web.external-url`, or what our host name and port make of it, without a trailing slash.
+fn external_url(options: &Options, port: u16) -> String {
+    if !options.external_url.is_empty() {
+        return options.external_url.trim_end_matches('/').to_owned();
+    }
+    let name = rustix::system::uname();
+    format!("http://{}:{port}", name.nodename().to_string_lossy())
+}
+
+/// `--web.route-prefix`, or the path of the external URL.
+fn route_prefix(options: &Options, external_url: &str) -> String {
+    let prefix = match &options.route_prefix {
+        Some(prefix) => prefix.clone(),
+        None => {
+            url::Url::parse(external_url).map_or_else(|_| String::new(), |u| u.path().to_owned())
+        }
+    };
+    let prefix = prefix.trim_matches('/');
+    if prefix.is_empty() {
+        String::new()
+    } else {
+        format!("/{prefix}")
+    }
+}

@@ -1,0 +1,27 @@
+//! The running program: build, start, reload and stop; one file per loop; service discovery; network clients.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the shell reads files, the environment and the real clock"
+)]
+
+pub mod alert_sender;
+mod app;
+mod clock;
+pub mod demo;
+mod error;
+pub mod inbox;
+pub mod log;
+pub mod net;
+pub mod notify_loop;
+mod options;
+pub mod rule_loop;
+pub mod scrape_loop;
+pub mod scrapes;
+pub mod sd;
+pub mod server;
+pub mod storage_loop;
+
+pub use app::{RealFiles, run};
+pub use clock::Clock;
+pub use error::Error;
+pub use options::{ConfigSource, Options};

@@ -1,0 +1,469 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST,
+    HeaderMap, HeaderValue, LOCATION, PROXY_AUTHORIZATION, USER_AGENT,
+};
+use hyper::{Method, StatusCode, Uri};
+use parking_lot::Mutex;
+use tokio::time::{Instant, timeout_at};
+use url::Url;
+
+use super::auth::Credentials;
+use super::connect::{self, Sender, authority, protocol};
+use super::proxy::Proxies;
+use super::tls::{self, Tls};
+use super::{BODY_LIMIT_DEFAULT, Error, body};
+use crate::model::http_client::ClientOptions;
+
+/// How many redirects are followed.
+const REDIRECTS_MAX: usize = 10;
+/// Idle connections that a pool keeps, over all hosts.
+const IDLE_MAX: usize = 8;
+/// How long an idle connection is kept; a little under the five minutes of upstream's scrapes.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(290);
+
+/// One request.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// The address, with scheme http or https. Credentials in it are used as basic authentication.
+    pub url: String,
+    /// Headers; `User-Agent` is filled in when absent.
+    pub headers: HeaderMap,
+    /// The body, sent with its length.
+    pub body: Bytes,
+    /// From now until the last byte of the body, redirects and tokens included.
+    pub timeout: Duration,
+    /// An answer of this many bytes (unpacked) or more is an error; 0 for [`BODY_LIMIT_DEFAULT`].
+    pub body_limit: u64,
+    /// Whether gzip is offered. A gzip answer is unpacked only then.
+    pub gzip: bool,
+}
+
+impl Request {
+    /// A GET without body and headers.
+    pub fn get(url: impl Into<String>, timeout: Duration) -> Self {
+        Self {
+            method: Method::GET,
+            url: url.into(),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            timeout,
+            body_limit: 0,
+            gzip: false,
+        }
+    }
+
+    /// A POST of `body`.
+    pub fn post(
+        url: impl Into<String>,
+        content_type: &'static str,
+        body: impl Into<Bytes>,
+        timeout: Duration,
+    ) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        Self {
+            method: Method::POST,
+            headers,
+            body: body.into(),
+            ..Self::get(url, timeout)
+        }
+    }
+}
+
+/// One answer, read to its end.
+#[derive(Debug, Clone)]
+pub struct Response {
+    /// The status, which may be an error status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, unpacked.
+    pub body: Bytes,
+    /// The bytes of the body as they came over the wire, when the peer said.
+    pub wire_bytes: Option<u64>,
+}
+
+impl Response {
+    /// A header's value if it is text; empty when absent.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .and_then(|v| v.to_str().ok())
+            .unwrap_or_default()
+    }
+
+    /// Status as Go prints it, `404 Not Found`.
+    pub fn status_text(&self) -> String {
+        format!(
+            "{} {}",
+            self.status.as_u16(),
+            self.status.canonical_reason().unwrap_or_default()
+        )
+        .trim_end()
+        .to_owned()
+    }
+}
+
+/// An HTTP client with one set of options. Clones share connections, TLS state and tokens.
+#[derive(Debug, Clone)]
+pub struct Client {
+    shared: Arc<Shared>,
+    pool: Arc<Mutex<Vec<Idle>>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    options: ClientOptions,
+    credentials: Credentials,
+    proxies: Proxies,
+    tls: Tls,
+}
+
+struct Idle {
+    key: String,
+    sender: Sender,
+    since: Instant,
+}
+
+impl std::fmt::Debug for Idle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Idle")
+            .field("key", &self.key)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// Builds a client. Files are not read yet; they are when a request needs them.
+    pub fn new(options: &ClientOptions) -> Result<Self, Error> {
+        tls::install_provider();
+        Ok(Self {
+            shared: Arc::new(Shared {
+                options: options.clone(),
+                credentials: Credentials::new(options)?,
+                proxies: Proxies::new(&options.proxy)?,
+                tls: Tls::new(&options.tls, options.enable_http2),
+            }),
+            pool: Arc::default(),
+        })
+    }
+
+    /// A client with connections of its own, for one scrape target; TLS and tokens stay shared.
+    #[must_use]
+    pub fn dedicated(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            pool: Arc::default(),
+        }
+    }
+
+    /// Sends a request and reads the answer to its end.
+    pub async fn send(&self, request: Request) -> Result<Response, Error> {
+        let deadline = Instant::now() + request.timeout;
+        let url =
+            Url::parse(&request.url).map_err(|e| Error::Url(format!("{:?}: {e}", request.url)))?;
+        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+            return Err(Error::Url(format!(
+                "unsupported protocol scheme {:?}",
+                url.scheme()
+            )));
+        }
+        let method = go_method(&request.method);
+        let shown = redacted(&url);
+        let outcome = match timeout_at(deadline, self.follow(request, url, deadline)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Error::Timeout),
+        };
+        outcome.map_err(|cause| match cause {
+            // A body's size is the caller's business and has no address in upstream's text either.
+            Error::BodyTooLarge => Error::BodyTooLarge,
+            cause => Error::Exchange {
+                method,
+                url: shown,
+                cause: Box::new(cause),
+            },
+        })
+    }
+
+    async fn follow(
+        &self,
+        mut request: Request,
+        mut url: Url,
+        deadline: Instant,
+    ) -> Result<Response, Error> {
+        let home = authority(&url);
+        let home_secure = url.scheme() == "https";
+        for hop in 0..=REDIRECTS_MAX {
+            let same_host = authority(&url) == home && (url.scheme() == "https" || !home_secure);
+            if !same_host {
+                for secret in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
+                    request.headers.remove(secret);
+                }
+            }
+            let response = self.exchange(&request, &url, same_host, deadline).await?;
+            let status = response.status();
+            let next = redirect_target(&url, &response);
+            let Some(next) = next.filter(|_| self.shared.options.follow_redirects) else {
+                return self.read(&request, response).await;
+            };
+            if hop == REDIRECTS_MAX {
+                break;
+            }
+            url = next?;
+            if !matches!(
+                status,
+                StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT
+            ) && request.method != Method::HEAD
+                && request.method != Method::GET
+            {
+                request.method = Method::GET;
+                request.body = Bytes::new();
+                request.headers.remove(CONTENT_TYPE);
+                request.headers.remove(CONTENT_ENCODING);
+            }
+        }
+        Err(Error::Redirect(format!(
+            "stopped after {REDIRECTS_MAX} redirects"
+        )))
+    }
+
+    /// Sends one request over a kept or a new connection; a kept one that turns out dead is replaced once.
+    async fn exchange(
+        &self,
+        request: &Request,
+        url: &Url,
+        same_host: bool,
+        deadline: Instant,
+    ) -> Result<Answer, Error> {
+        let proxy = self.shared.proxies.select(url);
+        let generation = if url.scheme() == "https" {
+            self.shared.tls.config().await?.1
+        } else {
+            0
+        };
+        let key = format!(
+            "{}://{} {} {generation}",
+            url.scheme(),
+            authority(url),
+            proxy.map_or("", Url::as_str)
+        );
+        let mut headers = request.headers.clone();
+        self.shared
+            .credentials
+            .apply(&mut headers, same_host, deadline)
+            .await?;
+        finish_headers(&mut headers, request, url, same_host);
+        let absolute = proxy.is_some() && url.scheme() == "http";
+        if absolute && let Some(value) = proxy.and_then(connect::proxy_authorization) {
+            headers.insert(PROXY_AUTHORIZATION, value);
+        }
+        let mut retry = true;
+        loop {
+            let (mut sender, kept) = match self.take(&key).await {
+                Some(sender) => (sender, true),
+                None => (
+                    connect::open(url, proxy, &self.shared.options.proxy, &self.shared.tls).await?,
+                    false,
+                ),
+            };
+            let message = message(request, url, headers.clone(), &sender, absolute)?;
+            match sender.send(message).await {
+                Ok(response) => {
+                    return Ok(Answer {
+                        response,
+                        sender,
+                        key,
+                    });
+                }
+                Err(e) => {
+                    let replayable = e.is_canceled()
+                        || matches!(request.method, Method::GET | Method::HEAD | Method::PUT);
+                    if kept && retry && replayable {
+                        retry = false;
+                        continue;
+                    }
+                    return Err(protocol(&e));
+                }
+            }
+        }
+    }
+
+    async fn take(&self, key: &str) -> Option<Sender> {
+        loop {
+            let idle = {
+                let mut pool = self.pool.lock();
+                pool.retain(|idle| !idle.sender.is_closed() && idle.since.elapsed() < IDLE_TIMEOUT);
+                let at = pool.iter().position(|idle| idle.key == key)?;
+                pool.swap_remove(at)
+            };
+            let mut sender = idle.sender;
+            if let Sender::Http2(h2) = &sender {
+                // One connection serves many requests at once.
+                self.put(idle.key, Sender::Http2(h2.clone()));
+            }
+            if sender.ready().await.is_ok() {
+                return Some(sender);
+            }
+        }
+    }
+
+    fn put(&self, key: String, sender: Sender) {
+        let mut pool = self.pool.lock();
+        if matches!(sender, Sender::Http2(_)) && pool.iter().any(|idle| idle.key == key) {
+            return;
+        }
+        if pool.len() >= IDLE_MAX {
+            pool.remove(0);
+        }
+        pool.push(Idle {
+            key,
+            sender,
+            since: Instant::now(),
+        });
+    }
+
+    async fn read(&self, request: &Request, answer: Answer) -> Result<Response, Error> {
+        let (parts, incoming) = answer.response.into_parts();
+        let gzip = request.gzip
+            && parts
+                .headers
+                .get(CONTENT_ENCODING)
+                .is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"gzip"));
+        let limit = if request.body_limit == 0 {
+            BODY_LIMIT_DEFAULT
+        } else {
+            request.body_limit
+        };
+        let wire_bytes = parts
+            .headers
+            .get(CONTENT_LENGTH)
+            .and_then(|v| v.to_str().ok())
+            .and_then(|v| v.parse::<u64>().ok());
+        let guess = wire_bytes.map_or(0, |n| n.min(limit) as usize);
+        let bytes = body::read(incoming, gzip, limit, guess).await?;
+        self.put(answer.key, answer.sender);
+        Ok(Response {
+            status: parts.status,
+            headers: parts.headers,
+            body: Bytes::from(bytes),
+            wire_bytes,
+        })
+    }
+}
+
+/// An answer whose body is still on the wire.
+struct Answer {
+    response: hyper::Response<Incoming>,
+    sender: Sender,
+    key: String,
+}
+
+impl Answer {
+    fn status(&self) -> StatusCode {
+        self.response.status()
+    }
+}
+
+fn finish_headers(headers: &mut HeaderMap, request: &Request, url: &Url, same_host: bool) {
+    if !headers.contains_key(USER_AGENT) {
+        headers.insert(
+            USER_AGENT,
+            HeaderValue::from_static(concat!("watchfire/", env!("CARGO_PKG_VERSION"))),
+        );
+    }
+    if request.gzip && !headers.contains_key(ACCEPT_ENCODING) {
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    if same_host && !url.username().is_empty() && !headers.contains_key(AUTHORIZATION) {
+        let decode = |t: &str| {
+            percent_encoding::percent_decode_str(t)
+                .decode_utf8_lossy()
+                .into_owned()
+        };
+        let value = super::auth::basic(
+            &decode(url.username()),
+            &decode(url.password().unwrap_or_default()),
+        );
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(AUTHORIZATION, value);
+        }
+    }
+}
+
+fn message(
+    request: &Request,
+    url: &Url,
+    mut headers: HeaderMap,
+    sender: &Sender,
+    absolute: bool,
+) -> Result<hyper::Request<Full<Bytes>>, Error> {
+    let host = match url.port() {
+        Some(port) => format!("{}:{port}", url.host_str().unwrap_or_default()),
+        None => url.host_str().unwrap_or_default().to_owned(),
+    };
+    let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
+    let path = if path.is_empty() { "/" } else { path };
+    let http2 = matches!(sender, Sender::Http2(_));
+    let uri: Uri = if http2 || absolute {
+        format!("{}://{host}{path}", url.scheme())
+    } else {
+        path.to_owned()
+    }
+    .parse()
+    .map_err(|e| Error::Url(format!("{path:?}: {e}")))?;
+    if !http2 && !headers.contains_key(HOST) {
+        let value = HeaderValue::from_str(&host).map_err(|e| Error::Url(e.to_string()))?;
+        headers.insert(HOST, value);
+    }
+    let mut message = hyper::Request::new(Full::new(request.body.clone()));
+    *message.method_mut() = request.method.clone();
+    *message.uri_mut() = uri;
+    *message.headers_mut() = headers;
+    Ok(message)
+}
+
+/// Where a 3xx points; none when the answer is no redirect.
+fn redirect_target(url: &Url, answer: &Answer) -> Option<Result<Url, Error>> {
+    if !matches!(answer.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return None;
+    }
+    let location = answer.response.headers().get(LOCATION)?;
+    Some(
+        location
+            .to_str()
+            .ok()
+            .and_then(|text| url.join(text).ok())
+            .filter(|next| matches!(next.scheme(), "http" | "https"))
+            .ok_or_else(|| {
+                Error::Redirect(format!("failed to parse Location header {location:?}"))
+            }),
+    )
+}
+
+/// The method as Go's errors spell it.
+fn go_method(method: &Method) -> String {
+    let text = method.as_str();
+    let (first, rest) = text.split_at_checked(1).unwrap_or((text, ""));
+    format!("{first}{}", rest.to_lowercase())
+}
+
+/// The address with its password hidden.
+fn redacted(url: &Url) -> String {
+    if url.password().is_none() {
+        return url.to_string();
+    }
+    let mut shown = url.clone();
+    let _ = shown.set_password(Some("xxxxx"));
+    shown.to_string()
+}
+
+#[cfg(test)]
+mod tests;

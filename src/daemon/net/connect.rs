@@ -1,0 +1,275 @@
+//! Dials, shakes hands, and hands out something that sends requests.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::{Empty, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::{http1, http2};
+use hyper::header::{HOST, HeaderName, HeaderValue, PROXY_AUTHORIZATION};
+use hyper::rt::{Read, Write};
+use hyper::{Method, Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use url::Url;
+
+use super::Error;
+use super::error::io_text;
+use super::tls::Tls;
+use crate::model::http_client::{ProxyOptions, TlsOptions};
+
+/// The sending half of a connection.
+pub(super) enum Sender {
+    Http1(http1::SendRequest<Full<Bytes>>),
+    Http2(http2::SendRequest<Full<Bytes>>),
+}
+
+impl Sender {
+    pub(super) fn is_closed(&self) -> bool {
+        match self {
+            Self::Http1(s) => s.is_closed(),
+            Self::Http2(s) => s.is_closed(),
+        }
+    }
+
+    /// Waits until the connection takes a request; an error means it is gone.
+    pub(super) async fn ready(&mut self) -> Result<(), Error> {
+        match self {
+            Self::Http1(s) => s.ready().await,
+            Self::Http2(s) => s.ready().await,
+        }
+        .map_err(|e| protocol(&e))
+    }
+
+    pub(super) async fn send(
+        &mut self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, hyper::Error> {
+        match self {
+            Self::Http1(s) => s.send_request(request).await,
+            Self::Http2(s) => s.send_request(request).await,
+        }
+    }
+}
+
+/// Words a hyper error as Go would.
+pub(super) fn protocol(error: &hyper::Error) -> Error {
+    if error.is_incomplete_message() {
+        return Error::Protocol("unexpected EOF".to_owned());
+    }
+    let mut source: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(error);
+    while let Some(inner) = source {
+        if let Some(io) = inner.downcast_ref::<std::io::Error>() {
+            return Error::Protocol(io_text(io));
+        }
+        source = inner.source();
+    }
+    if error.is_parse() {
+        return Error::Protocol(format!("malformed HTTP response: {error}"));
+    }
+    Error::Protocol(error.to_string())
+}
+
+/// Opens a connection to the host of `target`, through `proxy` if there is one.
+pub(super) async fn open(
+    target: &Url,
+    proxy: Option<&Url>,
+    options: &ProxyOptions,
+    tls: &Tls,
+) -> Result<Sender, Error> {
+    let secure = target.scheme() == "https";
+    let stream = dial(proxy.unwrap_or(target)).await?;
+    let Some(proxy) = proxy else {
+        return if secure {
+            start_tls(stream, target, tls).await
+        } else {
+            handshake1(TokioIo::new(stream)).await
+        };
+    };
+    if proxy.scheme() == "https" {
+        let stream = wrap(stream, proxy, &Tls::new(&TlsOptions::default(), false)).await?;
+        if !secure {
+            return handshake1(TokioIo::new(stream)).await;
+        }
+        let tunnel = tunnel(TokioIo::new(stream), target, proxy, options).await?;
+        return start_tls(tunnel, target, tls).await;
+    }
+    if !secure {
+        return handshake1(TokioIo::new(stream)).await;
+    }
+    let tunnel = tunnel(TokioIo::new(stream), target, proxy, options).await?;
+    start_tls(tunnel, target, tls).await
+}
+
+async fn dial(url: &Url) -> Result<TcpStream, Error> {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let port = url.port_or_known_default().unwrap_or(80);
+    let address = authority(url);
+    let failed = |e: &std::io::Error| Error::Connect {
+        address: address.clone(),
+        text: io_text(e),
+    };
+    let addresses: Vec<_> = match tokio::net::lookup_host((host, port)).await {
+        Ok(found) => found.collect(),
+        Err(_) => {
+            return Err(Error::Connect {
+                address: format!("lookup {host}"),
+                text: "no such host".to_owned(),
+            });
+        }
+    };
+    let mut last = None;
+    for address in addresses {
+        match TcpStream::connect(address).await {
+            Ok(stream) => {
+                let _ = stream.set_nodelay(true);
+                return Ok(stream);
+            }
+            Err(e) => last = Some(e),
+        }
+    }
+    Err(last.map_or_else(
+        || Error::Connect {
+            address: format!("lookup {host}"),
+            text: "no such host".to_owned(),
+        },
+        |e| failed(&e),
+    ))
+}
+
+/// Host and port, the port always written.
+pub(super) fn authority(url: &Url) -> String {
+    format!(
+        "{}:{}",
+        url.host_str().unwrap_or_default(),
+        url.port_or_known_default().unwrap_or(80)
+    )
+}
+
+async fn wrap<S>(
+    stream: S,
+    host: &Url,
+    tls: &Tls,
+) -> Result<tokio_rustls::client::TlsStream<S>, Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let (config, _) = tls.config().await?;
+    let name = tls
+        .server_name()
+        .unwrap_or_else(|| host.host_str().unwrap_or_default())
+        .trim_matches(['[', ']'])
+        .to_owned();
+    let name = ServerName::try_from(name.clone())
+        .map_err(|_| Error::Tls(format!("invalid server name {name:?}")))?;
+    TlsConnector::from(Arc::clone(&config))
+        .connect(name, stream)
+        .await
+        .map_err(|e| Error::Tls(e.to_string()))
+}
+
+async fn start_tls<S>(stream: S, target: &Url, tls: &Tls) -> Result<Sender, Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let stream = wrap(stream, target, tls).await?;
+    if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
+        return handshake1(TokioIo::new(stream)).await;
+    }
+    let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(|e| protocol(&e))?;
+    tokio::spawn(async move {
+        if let Err(e) = connection.await {
+            tracing::debug!(err = %e, "http/2 connection ended");
+        }
+    });
+    Ok(Sender::Http2(sender))
+}
+
+async fn handshake1<S>(stream: S) -> Result<Sender, Error>
+where
+    S: Read + Write + Unpin + Send + 'static,
+{
+    let (sender, connection) = http1::Builder::new()
+        .handshake(stream)
+        .await
+        .map_err(|e| protocol(&e))?;
+    tokio::spawn(async move {
+        if let Err(e) = connection.await {
+            tracing::debug!(err = %e, "connection ended");
+        }
+    });
+    Ok(Sender::Http1(sender))
+}
+
+/// Asks an http proxy to connect us to `target`.
+async fn tunnel<S>(
+    stream: S,
+    target: &Url,
+    proxy: &Url,
+    options: &ProxyOptions,
+) -> Result<TokioIo<hyper::upgrade::Upgraded>, Error>
+where
+    S: Read + Write + Unpin + Send + 'static,
+{
+    let (mut sender, connection) = http1::handshake::<_, Empty<Bytes>>(stream)
+        .await
+        .map_err(|e| protocol(&e))?;
+    tokio::spawn(connection.with_upgrades());
+    let to = authority(target);
+    let mut request = Request::builder()
+        .method(Method::CONNECT)
+        .uri(&to)
+        .header(HOST, &to)
+        .body(Empty::new())
+        .map_err(|e| Error::Proxy(e.to_string()))?;
+    for (name, values) in &options.connect_headers {
+        for value in values {
+            if let (Ok(name), Ok(value)) = (
+                HeaderName::from_bytes(name.as_bytes()),
+                HeaderValue::from_str(value.expose()),
+            ) {
+                request.headers_mut().append(name, value);
+            }
+        }
+    }
+    if let Some(value) = proxy_authorization(proxy) {
+        request.headers_mut().insert(PROXY_AUTHORIZATION, value);
+    }
+    let response = sender
+        .send_request(request)
+        .await
+        .map_err(|e| protocol(&e))?;
+    if !response.status().is_success() {
+        // compat: Go reports the proxy's status text alone.
+        let reason = response.status().canonical_reason().unwrap_or("refused");
+        return Err(Error::Proxy(reason.to_owned()));
+    }
+    let upgraded = hyper::upgrade::on(response)
+        .await
+        .map_err(|e| protocol(&e))?;
+    Ok(TokioIo::new(upgraded))
+}
+
+/// Credentials in the proxy's address.
+pub(super) fn proxy_authorization(proxy: &Url) -> Option<HeaderValue> {
+    if proxy.username().is_empty() {
+        return None;
+    }
+    let decode = |t: &str| {
+        percent_encoding::percent_decode_str(t)
+            .decode_utf8_lossy()
+            .into_owned()
+    };
+    let value = super::auth::basic(
+        &decode(proxy.username()),
+        &decode(proxy.password().unwrap_or_default()),
+    );
+    HeaderValue::from_str(&value).ok()
+}

@@ -1,0 +1,25 @@
+//! How the daemon talks to others: one HTTP client with the whole of `http_config`.
+//!
+//! A [`Client`] owns a small pool of connections; clones share it. [`Client::dedicated`] gives a
+//! scrape target a pool of its own (in practice one connection) that shares TLS state and OAuth 2.0
+//! tokens with the job's client.
+
+mod auth;
+mod body;
+mod client;
+mod connect;
+mod error;
+mod proxy;
+mod smtp;
+mod tls;
+
+pub use client::{Client, Request, Response};
+pub use error::Error;
+pub(super) use error::io_text;
+pub use smtp::Mailer;
+pub use tls::install_provider;
+
+/// What an answer may hold when the caller sets no limit, in bytes after decompression.
+///
+/// compat: upstream has no such bound and would swallow an endless body until its deadline.
+pub const BODY_LIMIT_DEFAULT: u64 = 512 << 20;

@@ -1,0 +1,233 @@
+//! TLS as a client: roots, own certificate, names, versions; files are read again when they change.
+
+use std::sync::Arc;
+use std::sync::Once;
+
+use parking_lot::Mutex;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{
+    ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme, SupportedProtocolVersion,
+};
+
+use super::Error;
+use super::auth;
+use crate::model::http_client::{SecretSource, TlsOptions, TlsVersion};
+
+/// Makes ring the process's cryptography. Cheap to call again.
+pub fn install_provider() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // An embedding program may have chosen already; its choice stands for others, ours is explicit.
+        let _ = ring::default_provider().install_default();
+    });
+}
+
+/// Options and the configuration last built from them.
+#[derive(Debug)]
+pub(super) struct Tls {
+    options: TlsOptions,
+    http2: bool,
+    built: Mutex<Option<Built>>,
+}
+
+#[derive(Debug, Clone)]
+struct Built {
+    pem: Pem,
+    config: Arc<ClientConfig>,
+    generation: u64,
+}
+
+/// What the files held when a configuration was built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Pem {
+    ca: Option<String>,
+    cert: Option<String>,
+    key: Option<String>,
+}
+
+impl Tls {
+    pub(super) fn new(options: &TlsOptions, http2: bool) -> Self {
+        Self {
+            options: options.clone(),
+            http2,
+            built: Mutex::new(None),
+        }
+    }
+
+    /// The name to verify and to send instead of the host's.
+    pub(super) fn server_name(&self) -> Option<&str> {
+        Some(self.options.server_name.as_str()).filter(|n| !n.is_empty())
+    }
+
+    /// The configuration for a new connection and its generation, which grows when files change.
+    pub(super) async fn config(&self) -> Result<(Arc<ClientConfig>, u64), Error> {
+        let cached = self.built.lock().clone();
+        if let Some(built) = &cached
+            && !self.reads_files()
+        {
+            return Ok((Arc::clone(&built.config), built.generation));
+        }
+        let pem = Pem {
+            ca: text(&self.options.ca, "CA").await?,
+            cert: text(&self.options.cert, "certificate").await?,
+            key: text(&self.options.key, "key").await?,
+        };
+        let generation = match &cached {
+            Some(built) if built.pem == pem => {
+                return Ok((Arc::clone(&built.config), built.generation));
+            }
+            Some(built) => built.generation + 1,
+            None => 0,
+        };
+        let config = Arc::new(build(&self.options, self.http2, &pem)?);
+        *self.built.lock() = Some(Built {
+            pem,
+            config: Arc::clone(&config),
+            generation,
+        });
+        Ok((config, generation))
+    }
+
+    fn reads_files(&self) -> bool {
+        [&self.options.ca, &self.options.cert, &self.options.key]
+            .iter()
+            .any(|source| matches!(source, SecretSource::File(_)))
+    }
+}
+
+async fn text(source: &SecretSource, what: &str) -> Result<Option<String>, Error> {
+    auth::read(source).await.map_err(|e| match e {
+        Error::Secret(text) => Error::Secret(format!(
+            "unable to load specified {what} {}",
+            text.trim_start_matches("unable to read ")
+        )),
+        other => other,
+    })
+}
+
+fn build(options: &TlsOptions, http2: bool, pem: &Pem) -> Result<ClientConfig, Error> {
+    let provider = Arc::new(ring::default_provider());
+    let versions = versions(options)?;
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_protocol_versions(&versions)
+        .map_err(|e| Error::Options(e.to_string()))?;
+    let builder = if options.insecure_skip_verify {
+        builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(AcceptAny(provider)))
+    } else {
+        builder.with_root_certificates(roots(pem.ca.as_deref())?)
+    };
+    let mut config = match (&pem.cert, &pem.key) {
+        (Some(cert), Some(key)) => {
+            let chain: Vec<CertificateDer<'static>> =
+                CertificateDer::pem_slice_iter(cert.as_bytes())
+                    .collect::<Result<_, _>>()
+                    .map_err(|e| Error::Tls(format!("client certificate: {e}")))?;
+            let key = PrivateKeyDer::from_pem_slice(key.as_bytes())
+                .map_err(|e| Error::Tls(format!("client key: {e}")))?;
+            builder
+                .with_client_auth_cert(chain, key)
+                .map_err(|e| Error::Tls(format!("client certificate: {e}")))?
+        }
+        _ => builder.with_no_client_auth(),
+    };
+    config.alpn_protocols = if http2 {
+        vec![b"h2".to_vec(), b"http/1.1".to_vec()]
+    } else {
+        vec![b"http/1.1".to_vec()]
+    };
+    Ok(config)
+}
+
+fn versions(options: &TlsOptions) -> Result<Vec<&'static SupportedProtocolVersion>, Error> {
+    let lowest = options.min_version.unwrap_or(TlsVersion::Tls12);
+    let highest = options.max_version.unwrap_or(TlsVersion::Tls13);
+    let mut versions = Vec::new();
+    if lowest <= TlsVersion::Tls12 && highest >= TlsVersion::Tls12 {
+        versions.push(&rustls::version::TLS12);
+    }
+    if highest >= TlsVersion::Tls13 {
+        versions.push(&rustls::version::TLS13);
+    }
+    if versions.is_empty() {
+        return Err(Error::Options(
+            "tls max_version is below TLS 1.2, the lowest version spoken here".to_owned(),
+        ));
+    }
+    Ok(versions)
+}
+
+fn roots(ca: Option<&str>) -> Result<RootCertStore, Error> {
+    let mut store = RootCertStore::empty();
+    if let Some(ca) = ca {
+        for certificate in CertificateDer::pem_slice_iter(ca.as_bytes()) {
+            let certificate = certificate.map_err(|e| Error::Tls(format!("CA: {e}")))?;
+            store
+                .add(certificate)
+                .map_err(|e| Error::Tls(format!("CA: {e}")))?;
+        }
+        if store.is_empty() {
+            return Err(Error::Tls("unable to use specified CA cert".to_owned()));
+        }
+        return Ok(store);
+    }
+    store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if store.is_empty() {
+        // A container without certificates still reaches Slack.
+        store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    Ok(store)
+}
+
+/// `insecure_skip_verify`: any certificate, but the peer must hold its key.
+#[derive(Debug)]
+struct AcceptAny(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AcceptAny {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(
+            message,
+            cert,
+            dss,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(
+            message,
+            cert,
+            dss,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,135 @@
+//! One attempt at a notification: as many requests as the receiver needs.
+
+use std::path::Path;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Method};
+use tokio::time::Instant;
+
+use super::outfit::{Outfit, Sender};
+use crate::alerting::receivers::{
+    HttpReply, HttpRequest, Kept, NotifyContext, Outcome, Outgoing, Progress, Reply, Stage,
+};
+use crate::alerting::{Notification, Verdict};
+use crate::daemon::net::{Client, Request};
+use crate::time::WallTime;
+
+/// Requests of one attempt; receivers need a handful at most.
+const REQUESTS_MAX: usize = 16;
+/// How much of an answer is read.
+const REPLY_BYTES_MAX: u64 = 4 << 20;
+/// compat: what upstream calls itself; some receivers look at it.
+const USER_AGENT: &str = "Alertmanager/0.34.0";
+
+pub(super) async fn run(
+    outfit: &Outfit,
+    sender: &Sender,
+    notification: &Notification,
+    kept: Option<Kept>,
+    now: WallTime,
+    left: Duration,
+) -> Outcome {
+    let Some(integration) = &sender.integration else {
+        return show(notification);
+    };
+    let deadline = Instant::now() + sender.timeout.unwrap_or(left).min(left);
+    let read_file = |path: &Path| std::fs::read_to_string(path).map_err(|e| e.to_string());
+    let seed = fastrand::u64(..);
+    let context = || NotifyContext {
+        templates: &outfit.templates,
+        external_url: &outfit.external_url,
+        now,
+        kept: kept.as_ref(),
+        read_file: &read_file,
+        hostname: &outfit.hostname,
+        seed,
+        aws: outfit.aws.as_ref(),
+    };
+    let mut stage = Stage::default();
+    let mut outgoing = match integration.request(&context(), notification) {
+        Ok(outgoing) => outgoing,
+        Err(error) => return error.into_outcome(),
+    };
+    for _ in 0..REQUESTS_MAX {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let reply = match &outgoing {
+            Outgoing::Http(request) => send(&sender.client, request, left).await,
+            Outgoing::Email(message) => sender.mailer.send(message, left).await,
+        };
+        match integration.next(&context(), notification, &mut stage, reply) {
+            Progress::Send(next) => outgoing = next,
+            Progress::Finished(outcome) => return outcome,
+        }
+    }
+    ended(Verdict::GiveUp {
+        reason: format!("no end after {REQUESTS_MAX} requests"),
+    })
+}
+
+fn ended(verdict: Verdict) -> Outcome {
+    Outcome {
+        verdict,
+        keep: None,
+    }
+}
+
+fn failed(reason: &str) -> Reply {
+    Reply::Failed {
+        reason: reason.to_owned(),
+    }
+}
+
+async fn send(client: &Client, request: &HttpRequest, left: Duration) -> Reply {
+    let mut out = Request::get(request.url.clone(), left);
+    out.method = Method::from_bytes(request.method.as_bytes()).unwrap_or(Method::POST);
+    out.body = request.body.clone().into();
+    out.body_limit = REPLY_BYTES_MAX;
+    out.headers.insert(
+        http::header::USER_AGENT,
+        HeaderValue::from_static(USER_AGENT),
+    );
+    for (name, value) in &request.headers {
+        let (Ok(name), Ok(value)) = (
+            HeaderName::from_bytes(name.as_bytes()),
+            HeaderValue::from_str(value),
+        ) else {
+            return failed("a header field cannot be sent");
+        };
+        out.headers.insert(name, value);
+    }
+    match client.send(out).await {
+        // The address may be secret: only the cause is told.
+        Err(error) => failed(&error.cause().to_string()),
+        Ok(response) => Reply::Http(HttpReply {
+            status: response.status.as_u16(),
+            headers: response
+                .headers
+                .iter()
+                .map(|(name, value)| {
+                    let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+                    (name.as_str().to_owned(), value)
+                })
+                .collect(),
+            body: response.body.to_vec(),
+        }),
+    }
+}
+
+/// Shows a notification in the log.
+fn show(notification: &Notification) -> Outcome {
+    for alert in &notification.alerts {
+        let status = if alert.ends_at.is_zero() {
+            "firing"
+        } else {
+            "resolved"
+        };
+        tracing::info!(
+            status,
+            labels = %alert.labels,
+            annotations = %alert.annotations,
+            reason = notification.reason.as_str(),
+            "alert notification"
+        );
+    }
+    ended(Verdict::Delivered)
+}

@@ -1,0 +1,167 @@
+//! The numbers that Alertmanager shows of itself.
+
+use std::time::Duration;
+
+use crate::alerting::{SilenceState, Verdict};
+use crate::daemon::Clock;
+use crate::http::api_v2::Handle;
+use crate::http::metrics::{Page, Registry};
+
+/// Shows the router's numbers from now on.
+pub(super) fn register(metrics: &Registry, handle: &Handle, clock: Clock) {
+    let handle = handle.clone();
+    metrics.collector(move |page| collect(page, &handle, clock));
+}
+
+fn collect(page: &mut Page, handle: &Handle, clock: Clock) {
+    let now = clock.now();
+    let (stats, silences) = handle.with(|router| {
+        let mut by_state = [0_u32; 3];
+        for silence in router.silences().iter() {
+            let at = match silence.state(now) {
+                SilenceState::Active => 0,
+                SilenceState::Pending => 1,
+                SilenceState::Expired => 2,
+            };
+            by_state[at] += 1;
+        }
+        (router.stats(now), by_state)
+    });
+    for (state, count) in [
+        ("active", stats.active_alerts),
+        ("suppressed", stats.suppressed_alerts),
+    ] {
+        page.gauge(
+            "alertmanager_alerts",
+            "How many alerts by state.",
+            &[("state", state)],
+            count as f64,
+        );
+    }
+    let counts = stats.counts;
+    for (status, count) in [
+        ("firing", counts.firing_received),
+        ("resolved", counts.resolved_received),
+    ] {
+        page.counter(
+            "alertmanager_alerts_received_total",
+            "The total number of received alerts.",
+            &[("status", status), ("version", "v2")],
+            count as f64,
+        );
+    }
+    page.counter(
+        "alertmanager_alerts_invalid_total",
+        "The total number of received alerts that were invalid.",
+        &[("version", "v2")],
+        counts.invalid as f64,
+    );
+    for (state, count) in ["active", "pending", "expired"].into_iter().zip(silences) {
+        page.gauge(
+            "alertmanager_silences",
+            "How many silences by state.",
+            &[("state", state)],
+            f64::from(count),
+        );
+    }
+    for (name, help, value) in [
+        (
+            "alertmanager_dispatcher_aggregation_groups",
+            "Number of active aggregation groups",
+            stats.groups as f64,
+        ),
+        (
+            "watchfire_router_log_entries",
+            "Entries of the notification log.",
+            stats.log_entries as f64,
+        ),
+        (
+            "watchfire_router_open_deliveries",
+            "Notifications that are on their way or wait for another attempt.",
+            stats.open_deliveries as f64,
+        ),
+        (
+            "watchfire_router_journal_bytes",
+            "Bytes of the router's journal.",
+            stats.journal_bytes as f64,
+        ),
+        (
+            "watchfire_router_journal_healthy",
+            "Whether changes of the router's state reach the disk.",
+            f64::from(u8::from(stats.journal_healthy)),
+        ),
+    ] {
+        page.gauge(name, help, &[], value);
+    }
+    for (name, help, value) in [
+        (
+            "alertmanager_dispatcher_aggregation_group_limit_reached_total",
+            "Number of times when dispatcher failed to create new aggregation group due to limit.",
+            counts.groups_refused,
+        ),
+        (
+            "alertmanager_notifications_suppressed_total",
+            "The total number of alerts kept from a receiver by silences, inhibition or intervals.",
+            counts.suppressed,
+        ),
+        (
+            "watchfire_router_journal_failures_total",
+            "Failed writes of the router's journal.",
+            stats.journal_failures,
+        ),
+    ] {
+        page.counter(name, help, &[], value as f64);
+    }
+}
+
+/// compat: upstream's buckets.
+const LATENCY_BOUNDS: [f64; 6] = [1.0, 5.0, 10.0, 15.0, 20.0, 60.0];
+
+/// Counts an attempt.
+pub(super) fn attempt(
+    metrics: &Registry,
+    kind: &str,
+    receiver: &str,
+    took: Duration,
+    verdict: &Verdict,
+) {
+    let labels = [("integration", kind), ("receiver_name", receiver)];
+    let requests = metrics.counter_with(
+        "alertmanager_notification_requests_total",
+        "The total number of attempted notification requests.",
+        &labels,
+    );
+    requests.inc();
+    let failures = metrics.counter_with(
+        "alertmanager_notification_requests_failed_total",
+        "The total number of failed notification requests.",
+        &labels,
+    );
+    let notifications = metrics.counter_with(
+        "alertmanager_notifications_total",
+        "The total number of attempted notifications.",
+        &labels,
+    );
+    let given_up = metrics.counter_with(
+        "alertmanager_notifications_failed_total",
+        "The total number of failed notifications.",
+        &[labels[0], ("reason", "other"), labels[1]],
+    );
+    match verdict {
+        Verdict::Delivered => notifications.inc(),
+        Verdict::Retry { .. } => failures.inc(),
+        Verdict::GiveUp { .. } => {
+            failures.inc();
+            notifications.inc();
+            given_up.inc();
+        }
+    }
+    metrics
+        .histogram_with(
+            "alertmanager_notification_latency_seconds",
+            "The latency of notifications in seconds.",
+            &LATENCY_BOUNDS,
+            &labels[..1],
+        )
+        .observe(took.as_secs_f64());
+}

@@ -1,0 +1,423 @@
+//! The loop around [`crate::alerting::Router`]: asks it what to do, sends, reports how it went.
+//!
+//! Each attempt is a task of its own, so a receiver that hangs delays nobody; each integration has a
+//! bounded number of attempts under way, so one that hangs does not use up the machine either. The
+//! router's work (and its journal) happens on threads for blocking work.
+
+mod attempt;
+mod metrics;
+mod outfit;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinHandle};
+
+use super::Clock;
+use crate::alerting::decisions::DecisionLimits;
+use crate::alerting::receivers::Kept;
+use crate::alerting::router::RouterOptions;
+use crate::alerting::{self, Action, Notification, Router, SilenceLimits, Verdict};
+use crate::config::alertmanager::{self, AlertmanagerConfig};
+use crate::disk::Disk;
+use crate::disk::memory::MemoryDisk;
+use crate::disk::os::OsDisk;
+use crate::http::api_v2::{Handle, ReceiverInfo, RouterInfo};
+use crate::http::metrics::Registry;
+use crate::model::Alert;
+use crate::text::yaml::Problem;
+use crate::time::Span;
+
+use outfit::Outfit;
+
+/// The router of a program without a router file: everything goes to the log.
+const LOG_ONLY: &str = "route: {receiver: log, group_by: [alertname]}\nreceivers: [{name: log}]\n";
+
+/// How long attempts under way may take when the program ends.
+const STOP_TIMEOUT: Duration = if cfg!(test) {
+    Duration::from_millis(100)
+} else {
+    Duration::from_secs(5)
+};
+
+/// Messages that are remembered for later edits, over all groups.
+const KEPT_MAX: usize = 10_000;
+
+/// Why there is no router, or no other one.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file could not be read.
+    #[error("{path}: {source}")]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The file is wrong; each mistake with its place.
+    #[error("{}", Self::list(.path, .problems))]
+    Config {
+        /// Which file.
+        path: PathBuf,
+        /// The mistakes.
+        problems: Vec<Problem>,
+    },
+    /// A template file is wrong.
+    #[error("template {name}: {why}")]
+    Template {
+        /// Which file or pattern.
+        name: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// A receiver's client cannot be made.
+    #[error("receiver {receiver}: {why}")]
+    Receiver {
+        /// Which receiver.
+        receiver: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// The state could not be opened.
+    #[error("failed to open the router's state: {0}")]
+    State(#[from] alerting::Error),
+}
+
+impl Error {
+    fn list(path: &Path, problems: &[Problem]) -> String {
+        let lines: Vec<String> = problems
+            .iter()
+            .map(|problem| format!("{}:{problem}", path.display()))
+            .collect();
+        lines.join("\n")
+    }
+}
+
+/// A router file that was found right, with its templates.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: AlertmanagerConfig,
+    /// Names and texts of its template files, in order.
+    pub templates: Vec<(String, String)>,
+    /// Whether there is no file, so that notifications are shown in the log.
+    pub log_only: bool,
+}
+
+impl Loaded {
+    /// What a program without a router file does.
+    pub fn log_only() -> Self {
+        Self {
+            log_only: true,
+            ..Self::from_text(LOG_ONLY).expect("the built-in router is right")
+        }
+    }
+
+    /// Checks a text; relative paths begin at the working folder.
+    pub fn from_text(text: &str) -> Result<Self, Error> {
+        Self::check(text, Path::new("alertmanager.yml"), "")
+    }
+
+    /// Reads and checks a file and its templates.
+    pub fn from_file(path: &Path) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(path).map_err(|source| Error::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        let folder = path.parent().map(Path::to_string_lossy);
+        Self::check(&text, path, folder.as_deref().unwrap_or_default())
+    }
+
+    fn check(text: &str, path: &Path, folder: &str) -> Result<Self, Error> {
+        let syntax = alerting::matchers::Syntax::default();
+        let config =
+            alertmanager::parse_in(text, syntax, folder).map_err(|problems| Error::Config {
+                path: path.to_owned(),
+                problems,
+            })?;
+        let mut templates = Vec::new();
+        for pattern in &config.templates {
+            let wrong = |why: String| Error::Template {
+                name: pattern.clone(),
+                why,
+            };
+            let found = glob::glob(pattern).map_err(|error| wrong(error.to_string()))?;
+            for file in found {
+                let file = file.map_err(|error| wrong(error.to_string()))?;
+                let text =
+                    std::fs::read_to_string(&file).map_err(|error| wrong(error.to_string()))?;
+                templates.push((file.to_string_lossy().into_owned(), text));
+            }
+        }
+        Ok(Self {
+            config,
+            templates,
+            log_only: false,
+        })
+    }
+
+    fn info(&self, outfit: &Outfit) -> RouterInfo {
+        RouterInfo {
+            templates: outfit.templates.clone(),
+            external_url: outfit.external_url.clone(),
+            original: self.config.original.clone(),
+            receivers: self
+                .config
+                .receivers
+                .iter()
+                .map(|receiver| ReceiverInfo {
+                    name: receiver.name.clone(),
+                    labels: receiver.labels.clone(),
+                })
+                .collect(),
+        }
+    }
+}
+
+/// What the loop needs to know.
+#[derive(Debug, Clone)]
+pub struct NotifyOptions {
+    /// Where the router's state is kept; none keeps it in memory alone.
+    pub path: Option<PathBuf>,
+    /// `--data.retention`.
+    pub retention: Span,
+    /// `--silences.max-silences` and `--silences.max-per-silence-bytes`.
+    pub silence_limits: SilenceLimits,
+    /// The clock.
+    pub clock: Clock,
+    /// The address that notifications link to, without a slash at its end.
+    pub external_url: String,
+}
+
+/// The running loop.
+#[derive(Debug)]
+pub struct NotifyLoop {
+    handle: Handle,
+    shared: Arc<Shared>,
+    stop: watch::Sender<bool>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    options: NotifyOptions,
+    outfit: ArcSwap<Outfit>,
+    metrics: Registry,
+    /// What integrations remember about groups.
+    kept: Mutex<BTreeMap<KeptKey, Kept>>,
+    /// Attempts under way.
+    running: Mutex<BTreeMap<u64, AbortHandle>>,
+}
+
+/// Receiver, integration, group key.
+type KeptKey = (String, String, String);
+
+impl NotifyLoop {
+    /// Opens the router's state and begins to notify. Blocks while the journal is read: call it from a
+    /// thread that may.
+    pub fn start(
+        options: NotifyOptions,
+        loaded: &Loaded,
+        metrics: &Registry,
+    ) -> Result<Self, Error> {
+        let outfit = Outfit::new(loaded, &options.external_url)?;
+        let disk: Arc<dyn Disk> = match &options.path {
+            Some(path) => Arc::new(OsDisk::open(path.clone()).map_err(alerting::Error::from)?),
+            None => Arc::new(MemoryDisk::new()),
+        };
+        let router_options = RouterOptions {
+            retention: options.retention,
+            silence_limits: options.silence_limits,
+            decisions: DecisionLimits::default(),
+            max_groups: 0,
+            seed: fastrand::u64(..),
+        };
+        let now = options.clock.now();
+        let config = outfit::router_config(loaded);
+        let router = Router::open(disk, "alerting", router_options, config, now)?;
+        let handle = Handle::new(router, loaded.info(&outfit), now);
+        metrics::register(metrics, &handle, options.clock);
+        let shared = Arc::new(Shared {
+            options,
+            outfit: ArcSwap::from_pointee(outfit),
+            metrics: metrics.clone(),
+            kept: Mutex::default(),
+            running: Mutex::default(),
+        });
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(run(handle.clone(), Arc::clone(&shared), stopped));
+        Ok(Self {
+            handle,
+            shared,
+            stop,
+            task: Mutex::new(Some(task)),
+        })
+    }
+
+    /// The router, for the API.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Takes alerts of our own rules; durable when this returns.
+    pub async fn take(&self, alerts: Vec<Alert>) {
+        let now = self.shared.options.clock.now();
+        for error in self.handle.take(now, alerts).await {
+            tracing::warn!(err = %error, "an alert was refused");
+        }
+    }
+
+    /// Puts another configuration in force; nothing is told twice because of it.
+    pub async fn reload(&self, loaded: &Loaded) -> Result<(), Error> {
+        let outfit = Outfit::new(loaded, &self.shared.options.external_url)?;
+        let config = outfit::router_config(loaded);
+        let now = self.shared.options.clock.now();
+        self.handle.set_info(loaded.info(&outfit));
+        self.shared.outfit.store(Arc::new(outfit));
+        self.handle
+            .act(move |router| router.reload(now, config))
+            .await;
+        self.handle.wake();
+        Ok(())
+    }
+
+    /// Ends the loop. Attempts under way get a moment; what they leave open is sent after the next start.
+    pub async fn stop(&self) {
+        self.stop.send_replace(true);
+        let task = self.task.lock().take();
+        if let Some(task) = task {
+            let _ = task.await;
+        }
+        let deadline = tokio::time::Instant::now() + STOP_TIMEOUT;
+        while !self.shared.running.lock().is_empty() && tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        for handle in std::mem::take(&mut *self.shared.running.lock()).values() {
+            handle.abort();
+        }
+    }
+}
+
+async fn run(handle: Handle, shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
+    let clock = shared.options.clock;
+    loop {
+        let due = handle
+            .act(move |router| {
+                let now = clock.now();
+                let mut actions = Vec::new();
+                while let Some(action) = router.poll(now) {
+                    actions.push(action);
+                }
+                (actions, router.next_wakeup())
+            })
+            .await;
+        let Some((actions, next)) = due else {
+            return;
+        };
+        for action in actions {
+            act(action, &handle, &shared);
+        }
+        let wait = next.map_or(Duration::from_mins(1), |next| {
+            clock.real_duration(next.since(clock.now())) + Duration::from_millis(1)
+        });
+        tokio::select! {
+            () = handle.news() => {}
+            () = tokio::time::sleep(wait) => {}
+            changed = stop.changed() => {
+                if changed.is_err() || *stop.borrow() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+fn act(action: Action, handle: &Handle, shared: &Arc<Shared>) {
+    match action {
+        Action::Cancel { id } => {
+            if let Some(running) = shared.running.lock().remove(&id) {
+                running.abort();
+            }
+        }
+        Action::Notify(notification) => {
+            let id = notification.id;
+            let (handle, shared_too) = (handle.clone(), Arc::clone(shared));
+            // The lock is held until the attempt is known, so that its end finds it.
+            let mut running = shared.running.lock();
+            let task = tokio::spawn(async move {
+                let verdict = tell(&shared_too, &notification).await;
+                shared_too.running.lock().remove(&id);
+                let now = shared_too.options.clock.now();
+                handle
+                    .act(move |router| router.on_delivery(now, id, verdict))
+                    .await;
+                handle.wake();
+            });
+            running.insert(id, task.abort_handle());
+        }
+    }
+}
+
+/// One attempt, with what is logged, counted and remembered about it.
+async fn tell(shared: &Shared, notification: &Notification) -> Verdict {
+    let outfit = shared.outfit.load_full();
+    let Some(sender) = outfit.sender(notification) else {
+        let reason = "the receiver is not configured any more".to_owned();
+        return Verdict::GiveUp { reason };
+    };
+    let clock = shared.options.clock;
+    let key = (
+        notification.receiver.clone(),
+        sender.name.clone(),
+        notification.group_key.clone(),
+    );
+    let kept = shared.kept.lock().get(&key).cloned();
+    let left = clock.real_duration(notification.deadline.since(clock.now()));
+    let Ok(_permit) = sender.permits.acquire().await else {
+        let reason = "the program ends".to_owned();
+        return Verdict::GiveUp { reason };
+    };
+    let began = tokio::time::Instant::now();
+    let outcome = attempt::run(&outfit, sender, notification, kept, clock.now(), left).await;
+    metrics::attempt(
+        &shared.metrics,
+        &sender.kind,
+        &notification.receiver,
+        began.elapsed(),
+        &outcome.verdict,
+    );
+    if let Some(keep) = outcome.keep {
+        let mut all = shared.kept.lock();
+        if all.len() >= KEPT_MAX {
+            all.pop_first();
+        }
+        all.insert(key, keep);
+    }
+    log(notification, &sender.name, &outcome.verdict);
+    outcome.verdict
+}
+
+fn log(notification: &Notification, integration: &str, verdict: &Verdict) {
+    let (receiver, group) = (&notification.receiver, &notification.group_key);
+    let attempt = notification.attempt;
+    match verdict {
+        Verdict::Delivered => {
+            let alerts = notification.alerts.len();
+            tracing::debug!(receiver, integration, group, alerts, attempt, "notified");
+        }
+        Verdict::Retry { reason, .. } => {
+            tracing::warn!(receiver, integration, group, attempt, err = %reason, "notify attempt failed, will retry later");
+        }
+        Verdict::GiveUp { reason } => {
+            tracing::error!(receiver, integration, group, attempt, err = %reason, "notify failed");
+        }
+    }
+}

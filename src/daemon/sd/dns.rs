@@ -1,0 +1,121 @@
+//! `dns_sd_configs`: resolvers are asked now and then.
+
+use std::net::IpAddr;
+
+use futures_util::future::join_all;
+use hickory_resolver::TokioResolver;
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::rr::{RData, RecordType as Kind};
+
+use super::Finds;
+use crate::daemon::Clock;
+use crate::discovery::dns::{self, Record};
+use crate::discovery::{DnsOptions, RecordType, TargetGroup};
+
+/// Asks and tells for ever.
+pub(super) async fn run(owner: String, options: DnsOptions, finds: Finds, clock: Clock) {
+    loop {
+        // The system's settings are read anew, so that a change of resolvers needs no restart.
+        match resolver() {
+            Ok(resolver) => {
+                let asked = options
+                    .names
+                    .iter()
+                    .map(|name| ask(&resolver, name, &options));
+                let mut groups = Vec::new();
+                for (name, answer) in options.names.iter().zip(join_all(asked).await) {
+                    match answer {
+                        Ok(group) => groups.push(group),
+                        // compat: what a name resolved to before stays.
+                        Err(why) => {
+                            tracing::error!(
+                                job = owner,
+                                name,
+                                "Error refreshing DNS targets: {why}"
+                            );
+                        }
+                    }
+                }
+                finds.update(groups);
+            }
+            Err(why) => tracing::error!(job = owner, "could not load resolv.conf: {why}"),
+        }
+        clock.sleep(options.refresh_interval).await;
+    }
+}
+
+fn resolver() -> Result<TokioResolver, NetError> {
+    let mut builder = TokioResolver::builder_tokio()?;
+    // Every refresh asks; what lives shorter than the interval must not be remembered.
+    builder.options_mut().cache_size = 0;
+    builder.build()
+}
+
+async fn ask(
+    resolver: &TokioResolver,
+    name: &str,
+    options: &DnsOptions,
+) -> Result<TargetGroup, String> {
+    let kind = match options.record_type {
+        RecordType::Srv => Kind::SRV,
+        RecordType::A => Kind::A,
+        RecordType::Aaaa => Kind::AAAA,
+        RecordType::Mx => Kind::MX,
+        RecordType::Ns => Kind::NS,
+    };
+    let records = match resolver.lookup(name, kind).await {
+        Ok(lookup) => lookup
+            .answers()
+            .iter()
+            .filter_map(|r| record(&r.data))
+            .collect(),
+        // A name that does not exist is an answer too: it has no targets.
+        Err(NetError::Dns(DnsError::NoRecordsFound(_))) => Vec::new(),
+        Err(why) => return Err(why.to_string()),
+    };
+    Ok(dns::group(name, options.port, &records))
+}
+
+fn record(data: &RData) -> Option<Record> {
+    Some(match data {
+        RData::A(ip) => Record::Address(IpAddr::V4(ip.0)),
+        RData::AAAA(ip) => Record::Address(IpAddr::V6(ip.0)),
+        RData::SRV(srv) => Record::Srv {
+            target: srv.target.to_ascii(),
+            port: srv.port,
+        },
+        RData::MX(mx) => Record::Mx(mx.exchange.to_ascii()),
+        RData::NS(ns) => Record::Ns(ns.0.to_ascii()),
+        // compat: aliases on the way are passed over.
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::str::FromStr as _;
+
+    use hickory_resolver::proto::rr::Name;
+    use hickory_resolver::proto::rr::rdata::{A, CNAME, SRV};
+
+    use super::*;
+
+    #[test]
+    fn records_are_told_as_the_core_wants_them_and_aliases_left_out() {
+        let name = || Name::from_str("db.example.com.").unwrap();
+        let srv = RData::SRV(SRV::new(1, 2, 3306, name()));
+        assert_eq!(
+            record(&srv),
+            Some(Record::Srv {
+                target: "db.example.com.".to_owned(),
+                port: 3306
+            })
+        );
+        let a = RData::A(A::new(10, 0, 0, 1));
+        assert_eq!(
+            record(&a),
+            Some(Record::Address("10.0.0.1".parse().unwrap()))
+        );
+        assert_eq!(record(&RData::CNAME(CNAME(name()))), None);
+    }
+}

@@ -1,0 +1,298 @@
+//! Opens the store and keeps it well: syncs, checkpoints, retention, and the way back from a full disk.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+use tokio::time::MissedTickBehavior;
+
+use super::Clock;
+use crate::disk::Disk;
+use crate::disk::memory::MemoryDisk;
+use crate::disk::os::OsDisk;
+use crate::http::metrics::{Page, Registry};
+use crate::tsdb::{Db, Error, Options, Recovery, Status};
+
+/// How often the store is looked after; real time, whatever the daemon's clock does.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Opens the store in the folder `path`, or in memory alone when there is none, away from the event loop.
+/// Logs what was recovered.
+pub async fn open(
+    path: Option<PathBuf>,
+    options: Options,
+    clock: &Clock,
+) -> Result<Arc<Db>, Error> {
+    let now_ms = clock.timestamp().as_ms();
+    let opened = spawn_blocking(move || {
+        let disk: Arc<dyn Disk> = match path {
+            Some(path) => Arc::new(OsDisk::open(path)?),
+            None => Arc::new(MemoryDisk::new()),
+        };
+        Db::open(disk, options, now_ms)
+    })
+    .await;
+    let db = opened.unwrap_or(Err(Error::Closed))?;
+    let recovery = db.recovery();
+    for damage in &recovery.damages {
+        tracing::error!(
+            path = damage.path,
+            offset = damage.offset,
+            reason = damage.reason,
+            "stored bytes are damaged; the file will be kept in tsdb/quarantine"
+        );
+    }
+    tracing::info!(
+        checkpoints = recovery.checkpoints,
+        records = recovery.records,
+        torn_bytes = recovery.torn_bytes,
+        series = db.status().series,
+        "storage is open"
+    );
+    Ok(Arc::new(db))
+}
+
+/// Looks after the store until `stop` turns true, then closes it with everything written.
+pub async fn run(db: Arc<Db>, clock: Clock, mut stop: watch::Receiver<bool>) {
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut failing = false;
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            _ = stop.wait_for(|stop| *stop) => break,
+        }
+        let shared = Arc::clone(&db);
+        let now_ms = clock.timestamp().as_ms();
+        let Ok(done) = spawn_blocking(move || shared.maintain(now_ms)).await else {
+            tracing::error!("upkeep of the storage panicked");
+            continue;
+        };
+        // A full disk fails every second: it is told when it begins and when it ends.
+        if let Some(error) = done.errors.first()
+            && !failing
+        {
+            let volatile = db.status().volatile_samples;
+            tracing::error!(%error, volatile, "storage cannot write; samples stay in memory");
+        }
+        if failing && done.errors.is_empty() {
+            tracing::info!("storage can write again");
+        }
+        failing = !done.errors.is_empty();
+        if let Some(bytes) = done.checkpoint_bytes {
+            tracing::debug!(bytes, "checkpoint written");
+        }
+    }
+    match spawn_blocking(move || db.close()).await {
+        Ok(Ok(())) => tracing::info!("storage is closed"),
+        Ok(Err(error)) => tracing::error!(%error, "storage could not be closed cleanly"),
+        Err(_) => tracing::error!("closing the storage panicked"),
+    }
+}
+
+/// Adds the store's self-metrics, under upstream's names where it has one.
+pub fn register_metrics(db: &Arc<Db>, registry: &Registry) {
+    let db = Arc::downgrade(db);
+    registry.collector(move |page| {
+        if let Some(db) = db.upgrade() {
+            collect(&db, page);
+        }
+    });
+}
+
+fn collect(db: &Db, page: &mut Page) {
+    let status = db.status();
+    gauges(&status, db.recovery(), page);
+    counters(&status, db.recovery(), page);
+}
+
+fn gauges(status: &Status, recovery: &Recovery, page: &mut Page) {
+    let clean = recovery.records == 0 && recovery.damages.is_empty();
+    let seconds = |ms: Option<i64>| ms.unwrap_or(0) as f64 / 1000.0;
+    for (name, help, value) in [
+        (
+            "prometheus_tsdb_head_series",
+            "Total number of series in the head block.",
+            status.series as f64,
+        ),
+        (
+            "prometheus_tsdb_head_chunks",
+            "Total number of chunks in the head block.",
+            status.chunks as f64,
+        ),
+        (
+            "prometheus_tsdb_head_min_time",
+            "Minimum time bound of the head block in milliseconds.",
+            status.min_ms.unwrap_or(0) as f64,
+        ),
+        (
+            "prometheus_tsdb_head_max_time",
+            "Maximum timestamp of the head block in milliseconds.",
+            status.max_ms.unwrap_or(0) as f64,
+        ),
+        (
+            "prometheus_tsdb_head_min_time_seconds",
+            "Minimum time bound of the head block.",
+            seconds(status.min_ms),
+        ),
+        (
+            "prometheus_tsdb_head_max_time_seconds",
+            "Maximum timestamp of the head block.",
+            seconds(status.max_ms),
+        ),
+        (
+            "prometheus_tsdb_lowest_timestamp_seconds",
+            "Lowest timestamp value stored in the database.",
+            seconds(status.min_ms),
+        ),
+        (
+            "prometheus_tsdb_wal_segment_current",
+            "Write log segment index that TSDB is currently writing to.",
+            status.wal_segment as f64,
+        ),
+        (
+            "prometheus_tsdb_wal_storage_size_bytes",
+            "Size of the write log directory.",
+            status.wal_bytes as f64,
+        ),
+        (
+            "prometheus_tsdb_storage_blocks_bytes",
+            "The number of bytes that are currently used for local storage by all blocks.",
+            status.checkpoint_bytes as f64,
+        ),
+        (
+            "prometheus_tsdb_clean_start",
+            "-1: lockfile is disabled. 0: a lockfile from a previous execution was replaced. 1: lockfile creation was clean",
+            f64::from(u8::from(clean)),
+        ),
+        (
+            "watchfire_tsdb_volatile_samples",
+            "Samples that are visible but not on the disk.",
+            status.volatile_samples as f64,
+        ),
+        (
+            "watchfire_tsdb_log_broken",
+            "Whether the write-ahead log cannot be written.",
+            f64::from(u8::from(status.log_broken)),
+        ),
+    ] {
+        page.gauge(name, help, &[], value);
+    }
+}
+
+fn counters(status: &Status, recovery: &Recovery, page: &mut Page) {
+    let counters = status.counters;
+    for (name, help, value) in [
+        (
+            "prometheus_tsdb_head_series_created_total",
+            "Total number of series created in the head",
+            counters.series_created,
+        ),
+        (
+            "prometheus_tsdb_head_series_removed_total",
+            "Total number of series removed in the head",
+            counters.series_removed,
+        ),
+        (
+            "prometheus_tsdb_exemplar_exemplars_appended_total",
+            "Total number of appended exemplars.",
+            counters.exemplars_appended,
+        ),
+        (
+            "prometheus_tsdb_wal_corruptions_total",
+            "Total number of WAL corruptions.",
+            recovery.damages.len() as u64,
+        ),
+        (
+            "prometheus_tsdb_wal_writes_failed_total",
+            "Total number of write log writes that failed.",
+            status.write_failures,
+        ),
+        (
+            "prometheus_tsdb_checkpoint_creations_total",
+            "Total number of checkpoint creations attempted.",
+            status.checkpoints + status.checkpoint_failures,
+        ),
+        (
+            "prometheus_tsdb_checkpoint_creations_failed_total",
+            "Total number of checkpoint creations that failed.",
+            status.checkpoint_failures,
+        ),
+        (
+            "prometheus_tsdb_compactions_failed_total",
+            "Total number of compactions that failed for the partition.",
+            status.checkpoint_failures,
+        ),
+        (
+            "prometheus_tsdb_reloads_failures_total",
+            "Number of times the database failed to reloadBlocks block data from disk.",
+            0,
+        ),
+        (
+            "watchfire_tsdb_wal_sync_failures_total",
+            "Syncs of the write-ahead log that failed.",
+            status.sync_failures,
+        ),
+        (
+            "watchfire_tsdb_batches_refused_total",
+            "Batches that were refused because they could not be written.",
+            status.batches_refused,
+        ),
+    ] {
+        page.counter(name, help, &[], value as f64);
+    }
+    for (kind, value) in [
+        (
+            "float",
+            counters.samples_appended - counters.histograms_appended,
+        ),
+        ("histogram", counters.histograms_appended),
+    ] {
+        page.counter(
+            "prometheus_tsdb_head_samples_appended_total",
+            "Total number of appended samples.",
+            &[("type", kind)],
+            value as f64,
+        );
+    }
+    page.counter(
+        "prometheus_tsdb_head_out_of_order_samples_appended_total",
+        "Total number of appended out of order samples.",
+        &[("type", "float")],
+        counters.out_of_order_samples_appended as f64,
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Labels, Sample};
+    use crate::storage::Storage;
+
+    #[tokio::test]
+    async fn the_store_is_closed_with_everything_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::real();
+        let path = Some(folder.path().to_owned());
+        let db = open(path.clone(), Options::default(), &clock)
+            .await
+            .unwrap();
+        let registry = Registry::default();
+        register_metrics(&db, &registry);
+        let (stop, stopped) = watch::channel(false);
+        let upkeep = tokio::spawn(run(Arc::clone(&db), clock, stopped));
+        let mut batch = db.appender();
+        let labels = Labels::from_pairs([("__name__", "up")]);
+        batch.append(None, &labels, Sample::float(1, 1.0)).unwrap();
+        batch.commit().unwrap();
+        let page = registry.gather().to_string();
+        assert!(page.contains("prometheus_tsdb_head_series 1\n"), "{page}");
+        assert!(page.contains("head_samples_appended_total{type=\"float\"} 1\n"));
+        stop.send(true).unwrap();
+        upkeep.await.unwrap();
+        let db = open(path, Options::default(), &clock).await.unwrap();
+        assert_eq!((db.recovery().records, db.status().series), (0, 1));
+    }
+}

@@ -1,0 +1,140 @@
+use std::fmt::Write as _;
+
+use axum::body::Body;
+use axum::extract::State as Extract;
+use axum::http::{Request, StatusCode};
+use axum::response::Response;
+
+use super::{Refusal, handle, ok, refused, write};
+use crate::alerting::decisions::{Decision, Stage};
+use crate::http::State;
+use crate::time::WallTime;
+
+/// Answers at most so many decisions unless `limit` says otherwise.
+const LIMIT_DEFAULT: usize = 1000;
+
+/// `GET /api/watchfire/v1/decisions`: what was decided about alerts, oldest first.
+///
+/// `filter` (a matcher, may be repeated) and `receiver` choose alerts and receivers, `start` and `end`
+/// (RFC 3339 or seconds) the time, `limit` the latest so many.
+pub(super) async fn list(
+    Extract(state): Extract<State>,
+    request: Request<Body>,
+) -> Result<Response, Refusal> {
+    let handle = handle(&state)?;
+    let params = super::alerts::query(request, &state).await?;
+    let matchers = super::alerts::matchers(&params, "filter")?;
+    let receiver = params.get("receiver").to_owned();
+    let bound = |name: &str| {
+        params
+            .time_ms(name)
+            .map(|ms| ms.map(WallTime::from_ms))
+            .map_err(|_| bad_parameter(name))
+    };
+    let (start, end) = (bound("start")?, bound("end")?);
+    let limit = match params.limit().map_err(|_| bad_parameter("limit"))? {
+        0 => LIMIT_DEFAULT,
+        limit => limit,
+    };
+    let found = handle
+        .act(move |router| {
+            let wanted = |decision: &Decision| {
+                matchers
+                    .iter()
+                    .all(|m| m.matches(decision.labels.get(&m.name).unwrap_or_default()))
+                    && (receiver.is_empty() || *decision.receiver == *receiver)
+                    && start.is_none_or(|start| decision.last >= start)
+                    && end.is_none_or(|end| decision.at <= end)
+            };
+            let all: Vec<Decision> = router.decisions().query(wanted).cloned().collect();
+            let skip = all.len().saturating_sub(limit);
+            all.into_iter().skip(skip).collect::<Vec<_>>()
+        })
+        .await
+        .unwrap_or_default();
+    let mut out = String::from("{\"status\":\"success\",\"data\":[");
+    write::list(&mut out, &found, decision);
+    out.push_str("]}");
+    Ok(ok(out))
+}
+
+fn bad_parameter(name: &str) -> Refusal {
+    refused(
+        StatusCode::BAD_REQUEST,
+        &format!("invalid parameter {name}"),
+    )
+}
+
+fn decision(out: &mut String, decision: &Decision) {
+    out.push_str("{\"at\":");
+    write::time(out, decision.at);
+    out.push_str(",\"last\":");
+    write::time(out, decision.last);
+    let _ = write!(
+        out,
+        ",\"count\":{},\"fingerprint\":\"{:016x}\",\"labels\":",
+        decision.count, decision.fingerprint
+    );
+    write::labels(out, &decision.labels);
+    for (name, value) in [
+        ("groupKey", &decision.group_key),
+        ("receiver", &decision.receiver),
+        ("integration", &decision.integration),
+    ] {
+        let _ = write!(out, ",\"{name}\":");
+        write::text(out, value);
+    }
+    out.push_str(",\"stage\":");
+    write::text(out, stage_name(&decision.verdict));
+    out.push_str(",\"detail\":");
+    write::text(out, &detail(&decision.verdict));
+    out.push('}');
+}
+
+fn stage_name(stage: &Stage) -> &'static str {
+    match stage {
+        Stage::Received { .. } => "received",
+        Stage::Grouped => "grouped",
+        Stage::Inhibited { .. } => "inhibited",
+        Stage::Inactive(_) => "inactive",
+        Stage::Muted(_) => "muted",
+        Stage::Silenced(_) => "silenced",
+        Stage::Deduplicated { .. } => "deduplicated",
+        Stage::Intended(_) => "intended",
+        Stage::Sent { .. } => "sent",
+        Stage::Failed { .. } => "failed",
+        Stage::Refused { .. } => "refused",
+        Stage::Superseded => "superseded",
+    }
+}
+
+/// The decision in words.
+fn detail(stage: &Stage) -> String {
+    match stage {
+        Stage::Received { resolved: true } => "came in resolved".to_owned(),
+        Stage::Received { resolved: false } => "came in firing".to_owned(),
+        Stage::Grouped => "joined the group".to_owned(),
+        Stage::Inhibited { rule, name, by } => {
+            let by: Vec<String> = by.iter().map(|f| format!("{f:016x}")).collect();
+            let name = if name.is_empty() {
+                String::new()
+            } else {
+                format!(" ({name})")
+            };
+            format!("rule {rule}{name} inhibits it because of {}", by.join(", "))
+        }
+        Stage::Inactive(names) => format!("the route is only active in {}", names.join(", ")),
+        Stage::Muted(names) => format!("the route is muted in {}", names.join(", ")),
+        Stage::Silenced(ids) => format!("silenced by {}", ids.join(", ")),
+        Stage::Deduplicated { since: Some(since) } => {
+            format!("nothing has changed since {since}")
+        }
+        Stage::Deduplicated { since: None } => "there is nothing to tell".to_owned(),
+        Stage::Intended(reason) => format!("is to be sent: {}", reason.as_str()),
+        Stage::Sent { attempts: 1 } => "delivered".to_owned(),
+        Stage::Sent { attempts } => format!("delivered at attempt {attempts}"),
+        Stage::Failed { reason, retry_at } => format!("{reason}; tried again at {retry_at}"),
+        Stage::Refused { reason } => format!("will not be taken: {reason}"),
+        Stage::Superseded => "a later flush took its place".to_owned(),
+    }
+}

@@ -1,0 +1,230 @@
+//! What surrounds every handler: methods, CORS, readiness, compression, measuring.
+
+use std::future::Future;
+use std::io::Write as _;
+
+use axum::body::{Body, HttpBody, to_bytes};
+use axum::extract::{MatchedPath, Path, Request, State as Extract};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, any};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::{Failure, Params, Reply, State, plain};
+
+/// Answers smaller than this are sent as they are.
+const COMPRESS_FROM: usize = 1024;
+/// Answers larger than this are packed away from the event loop.
+const PACK_ELSEWHERE_FROM: usize = 64 << 10;
+
+/// An endpoint of the JSON API that takes GET alone; other methods get 405, OPTIONS the CORS headers.
+pub(super) fn get<H, F>(handler: H) -> MethodRouter<State>
+where
+    H: Fn(State, Params) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Result<Reply, Failure>> + Send,
+{
+    endpoint(false, handler)
+}
+
+/// An endpoint of the JSON API that takes GET and POST.
+pub(super) fn get_or_post<H, F>(handler: H) -> MethodRouter<State>
+where
+    H: Fn(State, Params) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Result<Reply, Failure>> + Send,
+{
+    endpoint(true, handler)
+}
+
+/// An endpoint of the JSON API with a name in its path that takes GET alone.
+pub(super) fn get_with_name<H, F>(handler: H) -> MethodRouter<State>
+where
+    H: Fn(State, String, Params) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Result<Reply, Failure>> + Send,
+{
+    any(
+        move |Extract(state): Extract<State>, Path(name): Path<String>, request: Request| {
+            respond(state, request, false, move |state, params| {
+                handler(state, name, params)
+            })
+        },
+    )
+}
+
+fn endpoint<H, F>(post_too: bool, handler: H) -> MethodRouter<State>
+where
+    H: Fn(State, Params) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Result<Reply, Failure>> + Send,
+{
+    any(move |Extract(state): Extract<State>, request: Request| {
+        respond(state, request, post_too, handler)
+    })
+}
+
+async fn respond<H, F>(state: State, request: Request, post_too: bool, handler: H) -> Response
+where
+    H: FnOnce(State, Params) -> F + Send,
+    F: Future<Output = Result<Reply, Failure>> + Send,
+{
+    let (parts, body) = request.into_parts();
+    let allowed = parts.method == Method::GET || (post_too && parts.method == Method::POST);
+    let mut response = if parts.method == Method::OPTIONS {
+        StatusCode::NO_CONTENT.into_response()
+    } else if !allowed {
+        return method_not_allowed(if post_too {
+            "GET, OPTIONS, POST"
+        } else {
+            "GET, OPTIONS"
+        });
+    } else if let Some(refusal) = not_ready(&state) {
+        return refusal;
+    } else {
+        match Params::read(&parts, body, state.limits.form_bytes).await {
+            Ok(params) => match handler(state.clone(), params).await {
+                Ok(reply) => reply.into_response(),
+                Err(failure) => failure.into_response(),
+            },
+            Err(failure) => failure.into_response(),
+        }
+    };
+    set_cors(&state, &parts.headers, response.headers_mut());
+    response
+}
+
+/// The refusal while the daemon starts or stops; none when it is ready.
+pub(crate) fn not_ready(state: &State) -> Option<Response> {
+    if state.readiness.is_ready() {
+        return None;
+    }
+    let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable");
+    response.headers_mut().insert(
+        "X-Prometheus-Stopping",
+        HeaderValue::from_static(if state.readiness.is_stopping() {
+            "true"
+        } else {
+            "false"
+        }),
+    );
+    Some(response)
+}
+
+/// 405 with the methods that would have worked.
+pub(crate) fn method_not_allowed(allow: &'static str) -> Response {
+    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed\n");
+    response
+        .headers_mut()
+        .insert(header::ALLOW, HeaderValue::from_static(allow));
+    response
+}
+
+/// compat: the headers stand only where the request names an origin that `--web.cors.origin` accepts.
+fn set_cors(state: &State, request: &HeaderMap, response: &mut HeaderMap) {
+    response.insert(header::VARY, HeaderValue::from_static("Origin"));
+    let Some(origin) = request.get(header::ORIGIN) else {
+        return;
+    };
+    let accepted = match &state.cors_origin {
+        None => true,
+        Some(pattern) => origin.to_str().is_ok_and(|o| pattern.is_match(o)),
+    };
+    if !accepted {
+        return;
+    }
+    for (name, value) in [
+        (
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            "Accept, Authorization, Content-Type, Origin",
+        ),
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, OPTIONS"),
+        (header::ACCESS_CONTROL_EXPOSE_HEADERS, "Date"),
+    ] {
+        response.insert(name, HeaderValue::from_static(value));
+    }
+    response.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+}
+
+/// Counts requests and their time under the path's pattern.
+pub(super) async fn measured(
+    Extract(state): Extract<State>,
+    path: Option<MatchedPath>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let started = tokio::time::Instant::now();
+    let handler = path.map_or_else(|| "unknown".to_owned(), |p| p.as_str().to_owned());
+    let response = next.run(request).await;
+    let code = response.status().as_u16().to_string();
+    state
+        .metrics
+        .counter_with(
+            "prometheus_http_requests_total",
+            "Counter of HTTP requests.",
+            &[("handler", &handler), ("code", &code)],
+        )
+        .add(1.0);
+    state
+        .metrics
+        .histogram_with(
+            "prometheus_http_request_duration_seconds",
+            "Histogram of latencies for HTTP requests.",
+            &[0.1, 0.2, 0.4, 1.0, 3.0, 8.0, 20.0, 60.0, 120.0],
+            &[("handler", &handler)],
+        )
+        .observe(started.elapsed().as_secs_f64());
+    response
+}
+
+/// Packs answers for clients that take gzip.
+pub(super) async fn compressed(request: Request, next: Next) -> Response {
+    let takes_gzip = request
+        .headers()
+        .get_all(header::ACCEPT_ENCODING)
+        .iter()
+        .filter_map(|v| v.to_str().ok())
+        .flat_map(|v| v.split(','))
+        .any(|coding| {
+            let mut words = coding.split(';');
+            words.next().is_some_and(|name| name.trim() == "gzip")
+                && !words.any(|q| matches!(q.trim(), "q=0" | "q=0.0"))
+        });
+    let response = next.run(request).await;
+    if !takes_gzip || response.headers().contains_key(header::CONTENT_ENCODING) {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    // Streams have no exact size; they go out as they are.
+    let size = HttpBody::size_hint(&body).exact().map(|n| n as usize);
+    if size.is_none_or(|n| n < COMPRESS_FROM) {
+        return Response::from_parts(parts, body);
+    }
+    let Ok(bytes) = to_bytes(body, usize::MAX).await else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let pack = move || {
+        let mut packer = GzEncoder::new(Vec::with_capacity(bytes.len() / 4), Compression::fast());
+        let packed = packer.write_all(&bytes).and_then(|()| packer.finish());
+        packed.map_err(|_| bytes)
+    };
+    let packed = if size.is_some_and(|n| n > PACK_ELSEWHERE_FROM) {
+        match tokio::task::spawn_blocking(pack).await {
+            Ok(packed) => packed,
+            Err(_) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        }
+    } else {
+        pack()
+    };
+    match packed {
+        Ok(packed) => {
+            parts.headers.remove(header::CONTENT_LENGTH);
+            parts
+                .headers
+                .insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            parts
+                .headers
+                .append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+            Response::from_parts(parts, Body::from(packed))
+        }
+        Err(bytes) => Response::from_parts(parts, Body::from(bytes)),
+    }
+}

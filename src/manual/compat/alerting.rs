@@ -1,0 +1,35 @@
+//! Routing and notification, against Alertmanager 0.34.
+//!
+//! | feature | status | proof |
+//! |---|---|---|
+//! | matchers: UTF-8 and classic syntax, fallback between them, error texts | same | conformance group `am-matchers` |
+//! | time intervals: times, weekdays, days of month (negative too), months, years, location | same | group `am-intervals` |
+//! | route tree: inheritance, `continue`, `group_by` (`...`, empty), keys, ids, labels | same | group `am-routing` |
+//! | group keys, fingerprints | same texts and hashes | groups `am-routing`, `notify` |
+//! | inhibition: several sources, `equal`, names, two-sided alerts | same; the source that lasts longest is named | group `am-inhibit` |
+//! | silences: matcher sets, annotations, update and expiry rules, limits, retention | same; a silence's size is estimated, not that of upstream's protobuf | `alerting::silence` |
+//! | `alertmanager.yml`: all sections, defaults, checks, inheritance of the global section | same, all mistakes at once with line and column | group `am-config` |
+//! | `tracing` | read, not acted on | |
+//! | grouping, `group_wait` (skipped for old alerts), `group_interval`, `repeat_interval` | same, quantised by the group interval as upstream | `alerting::router` |
+//! | mute stages and their order, `notification_reason` | same | `alerting::router`, group `notify` |
+//! | notification log: what counts as news | same | `alerting::notification_log` |
+//! | `resolve_timeout`, merging of alerts whose times overlap | same | `alerting::router` |
+//! | retries: half a second, growing by half, a minute at most, with jitter | same; `Retry-After` is honoured and 429 retried | `alerting::router` |
+//! | API v2: status, receivers, alerts, groups, silences | same bytes, error bodies included | `http::api_v2` |
+//! | feature `muted-alerts-in-nflog` | not there | |
+//! | clustering (`--cluster.*`) | not there; the status says `disabled` | |
+//!
+//! Differences, on purpose:
+//!
+//! - Alerts are durable. After a restart those that still fired go on firing for `resolve_timeout` at
+//!   least, so that the time away resolves nothing; upstream forgets them and waits to be told again.
+//! - Every notification is in a journal before its first attempt. What a crash interrupts is sent again,
+//!   and if its alerts have ended by then, their end is sent.
+//! - Integrations of a group do not wait for each other: one that hangs is cut off when the group
+//!   interval (ten seconds at least) is over, the others go on. Upstream holds the whole group.
+//! - A changed configuration keeps groups, their timers and attempts under way; upstream starts over.
+//! - `/api/v2/status` shows the file as it was written, without comments and secrets; upstream shows it
+//!   with all defaults filled in.
+//! - Annotations with an empty value are dropped when an alert comes in.
+//! - `/api/v2/alerts/groups` has `routeLabels` only for routes with labels; 0.34 also shows empty ones.
+//! - `/api/watchfire/v1/decisions` tells what each stage decided about each alert.

@@ -1,0 +1,22 @@
+//! The command line, against `prometheus` 3.14, `alertmanager` 0.34, promtool and amtool.
+//!
+//! | feature | status | proof |
+//! |---|---|---|
+//! | every flag of `prometheus` and `alertmanager` | known to `serve`: it works, says once why it has no effect, or is refused with a hint (`src/cli/serve/flags.rs` is the table) | `cli::serve` |
+//! | switches as `--x`, `--no-x`; repeated `--web.listen-address` | same; `--x=true` too | `cli::serve::flags` |
+//! | SIGHUP, `POST /-/reload`, `--enable-feature=auto-reload-config` | same: a mistake leaves the old configuration running | `tests/program.rs` |
+//! | SIGTERM, SIGINT, `POST /-/quit` | same; series are not ended, since the daemon comes back | `tests/program.rs` |
+//! | log lines as `logfmt` or JSON | same keys; `component` instead of `source` | `daemon::log` |
+//! | `promtool query instant, range, series, labels` | `watchfire query`, with tables, CSV and `--plot` beside JSON and promtool's text | `cli::query` |
+//! | `promtool check healthy, ready` | `watchfire healthcheck` | |
+//! | shell completions | `watchfire completions` | |
+//!
+//! Differences, on purpose:
+//!
+//! - Without any `*.config.file` a built-in configuration runs. Upstream looks for a file in the working
+//!   folder.
+//! - `--config.auto-reload-interval` alone switches the looking on, without the feature flag.
+//! - `--storage.path` defaults to the folder of the samples.
+//! - `--web.read-timeout` and `--alerts.gc-interval` have no effect, and a warning says so.
+//! - Our own `--watchfire.config.file` and `--memory.limit` are refused until they have an effect.
+//! - `--agent` is refused; sections that cannot run yet are refused by name with a hint.

@@ -1,0 +1,28 @@
+//! The HTTP API, against Prometheus 3.14.
+//!
+//! | endpoint | status | proof |
+//! |---|---|---|
+//! | envelope, error types and status codes, at most ten warnings and infos | same | `http::tests` |
+//! | GET and POST forms, form before query string, times as floats or RFC 3339, durations | same | `http::params`, `http::tests::grafana` |
+//! | 405 with `Allow` and 404 `page not found` | same | `http::tests` |
+//! | CORS headers, gzip answers | same | `http::tests` |
+//! | `query`, `query_range`: `timeout`, `limit`, `lookback_delta`, `stats`, 11,000 points | same; `stats` without values per step | `http::tests::grafana` |
+//! | `series`, `labels`, `label/NAME/values` (with `U__` names), `query_exemplars` | same | `http::tests::grafana` |
+//! | `format_query` | same | |
+//! | `targets`, `scrape_pools`, `targets/metadata`, `metadata`, `alertmanagers` | same | `http::tests` |
+//! | `rules` with every filter and pages, `alerts` | same; without alerts the list is empty where upstream shows null | `http::tests`, `http::tests::grafana` |
+//! | `notifications`, `status/{config,flags,runtimeinfo,buildinfo,tsdb,walreplay}` | same shapes; `buildinfo` tells the version of Prometheus whose behaviour this is | `http::tests::grafana` |
+//! | `/-/healthy`, `/-/ready`, `/-/reload`, `/-/quit`, `/version`, `/metrics` (text format) | same | `http::tests` |
+//! | `web.config.file`: TLS, client certificates, names of clients, bcrypt passwords, headers | same; read again for each new connection | `daemon::server` |
+//! | route prefix, external URL | same | `http::tests` |
+//! | `parse_query`, `notifications/live`, `features`, `search/...`, `status/tsdb/blocks`, `read`, OTLP, `/debug/pprof`, consoles | not there: 404 | |
+//!
+//! Differences, on purpose:
+//!
+//! - Queries wait for one of `--query.max-concurrency` permits together with `series`, `labels` and the like.
+//! - A query whose client went away is stopped.
+//! - The head of a request must arrive within 90 seconds, an idle connection ends after as long.
+//! - `prometheus_engine_query_duration_seconds` is not there; `..._histogram_seconds` with the slice
+//!   `inner_eval` is.
+//! - Of `client_allowed_sans`, e-mail addresses and URIs are not compared. TLS below 1.2 is not spoken.
+//! - `rate_limit` of the web configuration is read and has no effect.

@@ -1,0 +1,53 @@
+//! Compatibility of promql with upstream, Prometheus 3.14.
+//!
+//! # Syntax
+//!
+//! | What | Status | Shown by |
+//! |---|---|---|
+//! | selectors, ranges, subqueries, `offset`, `@`, operators, matching, aggregations, calls | the same | group promql-parser |
+//! | UTF-8 names in quotes, keywords as names, number and duration forms | the same | group promql-parser |
+//! | calculations in ranges and offsets, `step()`, `range()`, `min_of`, `max_of` | the same; on by default | groups promql-parser, promql-printer |
+//! | `anchored`, `smoothed`, `fill`, `fill_left`, `fill_right`, experimental functions | the same, behind the same switches | `promql::parser` tests |
+//! | `</` and `>/` | the same | `promql::parser` tests |
+//! | text and place of the first error | the same | group promql-parser |
+//! | further errors of the same text | may differ: upstream's parser is generated and recovers by tables | |
+//! | one-line and several-line printing | the same | group promql-printer, `promql::pretty` tests |
+//! | series and histogram notation of test files | the same; also `stalexN` | group promql-notation |
+//!
+//! Differences, all on purpose:
+//! - Parentheses, calls and signs nest at most 100 deep, chains of operators hold at most 1000 operations, and
+//!   a series line at most two million values; more is an error. Upstream has no bounds and can be made to fail.
+//! - Strings are UTF-8. A query may write other bytes (`"\xff"`); they read as U+FFFD, and as
+//!   the label of `count_values` they are refused by their own bytes.
+//! - U+FFFD in a string prints as `\ufffd`, because the bare character is refused as broken UTF-8.
+//! - At most 100 errors are kept per text.
+//!
+//! # Evaluation
+//!
+//! | What | Status | Shown by |
+//! |---|---|---|
+//! | all functions and aggregations of upstream's list, the experimental ones too | the same | groups promql-evals, promql-steps |
+//! | operators on floats and native histograms, matching, `group_left`, `fill`, sets, `bool` | the same | group promql-evals |
+//! | staleness, lookback, windows open to the left, `offset`, `@`, subqueries, step invariance | the same | groups promql-evals, promql-steps |
+//! | counter resets, extrapolation, `anchored`, `smoothed`, start timestamps | the same | group promql-evals |
+//! | native histograms: exponential, custom buckets, quantiles, trimming, reconciliation, compensated sums | the same | group promql-evals, `model::histogram` tests |
+//! | `info()`, `limitk`, `limit_ratio` | the same; `limit_ratio` keeps the very series that upstream keeps | group promql-evals |
+//! | delayed name removal | the same; off in the daemon, on in scripts, as upstream | group promql-evals |
+//! | type and unit labels | the same | group promql-evals |
+//! | warnings and infos with their place | the same | group promql-evals |
+//! | limits: samples at once, time, cancellation, with upstream's texts | the same | `promql::engine` tests |
+//! | test scripts: `load`, `load_with_nhcb`, `eval`, `expect`, and the checks of the runner | the same | group promql-runner, example `promqltest` |
+//!
+//! Differences:
+//! - Series come sorted by their labels. Upstream takes them as its storage has them, so of equals another one may
+//!   come first in `sort`, `topk` and `bottomk`, and `limitk` may keep others.
+//! - Sine, exponential and the like may differ in the last bit.
+//! - Histograms are never padded with empty buckets by storage. Upstream's chunks do that, so where there are no
+//!   positive buckets, `histogram_quantile` of the zero bucket may begin at zero there and below it here.
+//! - Of two notes that differ only in their place, the first is shown, as since upstream 3.13; 3.5 shows the last.
+//!
+//! # Regular expressions
+//!
+//! Patterns are Go's RE2 in notation, meaning and error texts (`text::regex` tests). Patterns that nest
+//! deeper than 250 or compile to more than 16 MiB are refused as `expression too large` or `expression
+//! nests too deeply`; upstream allows 1000 and 128 MiB.

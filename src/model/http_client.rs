@@ -1,0 +1,149 @@
+//! Checked options of an HTTP client: what `http_config` and its siblings say. Scrapes, discovery,
+//! receivers and remote Alertmanagers share them; `daemon::net` acts on them.
+
+use std::path::PathBuf;
+
+use super::Secret;
+
+/// How to talk HTTP to one kind of peer. The default is upstream's: redirects followed, HTTP/2 on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClientOptions {
+    /// HTTP basic authentication.
+    pub basic_auth: Option<BasicAuth>,
+    /// The `Authorization` header.
+    pub authorization: Option<Authorization>,
+    /// OAuth 2.0 client credentials.
+    pub oauth2: Option<Box<OAuth2>>,
+    /// TLS settings.
+    pub tls: TlsOptions,
+    /// Proxy settings.
+    pub proxy: ProxyOptions,
+    /// Whether 3xx answers are followed.
+    pub follow_redirects: bool,
+    /// Whether HTTP/2 may be negotiated over TLS.
+    pub enable_http2: bool,
+    /// Extra headers, in order.
+    pub http_headers: Vec<HeaderOptions>,
+}
+
+impl Default for ClientOptions {
+    fn default() -> Self {
+        Self {
+            basic_auth: None,
+            authorization: None,
+            oauth2: None,
+            tls: TlsOptions::default(),
+            proxy: ProxyOptions::default(),
+            follow_redirects: true,
+            enable_http2: true,
+            http_headers: Vec::new(),
+        }
+    }
+}
+
+/// A secret given in place or in a file that is read again at each use.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum SecretSource {
+    /// Nothing was given.
+    #[default]
+    None,
+    /// Given in the configuration.
+    Inline(Secret),
+    /// Read from this file, surrounding white space removed.
+    File(PathBuf),
+}
+
+/// User name and password.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BasicAuth {
+    /// The user name.
+    pub username: SecretSource,
+    /// The password.
+    pub password: SecretSource,
+}
+
+/// A scheme and its credentials.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authorization {
+    /// `Bearer` unless said otherwise.
+    pub scheme: String,
+    /// What follows the scheme.
+    pub credentials: SecretSource,
+}
+
+/// OAuth 2.0 client credentials or JWT bearer grant.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct OAuth2 {
+    /// The client's id.
+    pub client_id: String,
+    /// The client's secret.
+    pub client_secret: SecretSource,
+    /// Scopes to ask for.
+    pub scopes: Vec<String>,
+    /// Where tokens are had.
+    pub token_url: String,
+    /// Extra form parameters, in order.
+    pub endpoint_params: Vec<(String, String)>,
+    /// TLS towards the token endpoint.
+    pub tls: TlsOptions,
+    /// Proxy towards the token endpoint.
+    pub proxy: ProxyOptions,
+}
+
+/// TLS as a client.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TlsOptions {
+    /// Authorities to trust instead of the system's, in PEM.
+    pub ca: SecretSource,
+    /// Our certificate, in PEM.
+    pub cert: SecretSource,
+    /// Our key, in PEM.
+    pub key: SecretSource,
+    /// The name to verify and to send as SNI instead of the host's.
+    pub server_name: String,
+    /// Whether any certificate is accepted.
+    pub insecure_skip_verify: bool,
+    /// Lowest version.
+    pub min_version: Option<TlsVersion>,
+    /// Highest version.
+    pub max_version: Option<TlsVersion>,
+}
+
+/// A version of TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TlsVersion {
+    /// TLS 1.0; accepted in files, treated as 1.2 which is the lowest we speak.
+    Tls10,
+    /// TLS 1.1; accepted in files, treated as 1.2 which is the lowest we speak.
+    Tls11,
+    /// TLS 1.2.
+    Tls12,
+    /// TLS 1.3.
+    Tls13,
+}
+
+/// Proxies.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ProxyOptions {
+    /// The proxy's address.
+    pub url: Option<String>,
+    /// Hosts that are asked directly, as in the `NO_PROXY` variable.
+    pub no_proxy: String,
+    /// Whether the environment decides.
+    pub from_environment: bool,
+    /// Headers sent with CONNECT.
+    pub connect_headers: Vec<(String, Vec<Secret>)>,
+}
+
+/// One extra header.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HeaderOptions {
+    /// The header's name.
+    pub name: String,
+    /// Values given in place.
+    pub values: Vec<String>,
+    /// Secret values given in place.
+    pub secrets: Vec<Secret>,
+    /// Files that hold values.
+    pub files: Vec<PathBuf>,
+}

@@ -1,0 +1,417 @@
+//! Sorted label sets.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use xxhash_rust::xxh64::xxh64;
+
+use super::METRIC_NAME;
+use crate::text::quote::quote;
+
+/// An immutable set of labels, sorted by name, without empty values. Cheap to clone.
+///
+/// All names and values lie in one buffer, so a set costs two allocations whatever its size.
+#[derive(Clone, Default)]
+pub struct Labels(Option<Arc<Inner>>);
+
+struct Inner {
+    /// Ends of name, value, name, value, ... in `text`.
+    ends: Box<[u32]>,
+    text: Box<str>,
+}
+
+impl Labels {
+    /// The set without labels.
+    pub const fn empty() -> Self {
+        Self(None)
+    }
+
+    /// Builds a set from pairs in any order. Empty values are left out; of a repeated name the last wins.
+    pub fn from_pairs<N: AsRef<str>, V: AsRef<str>>(
+        pairs: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        let mut pairs: Vec<(N, V)> = pairs.into_iter().collect();
+        pairs.sort_by(|a, b| a.0.as_ref().cmp(b.0.as_ref()));
+        let mut kept: Vec<(&str, &str)> = Vec::with_capacity(pairs.len());
+        for (name, value) in &pairs {
+            let (name, value) = (name.as_ref(), value.as_ref());
+            match kept.last_mut() {
+                Some(last) if last.0 == name => last.1 = value,
+                _ => kept.push((name, value)),
+            }
+        }
+        kept.retain(|(_, value)| !value.is_empty());
+        Self::from_sorted(kept)
+    }
+
+    /// Builds a set from pairs that are sorted by name, unique and not empty.
+    ///
+    /// # Panics
+    /// When the texts together exceed 4 GiB; parsers bound them long before.
+    pub fn from_sorted<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut ends = Vec::new();
+        let mut text = String::new();
+        for (name, value) in pairs {
+            for part in [name, value] {
+                text.push_str(part);
+                ends.push(
+                    u32::try_from(text.len()).expect("label sets are bounded far below 4 GiB"),
+                );
+            }
+        }
+        if ends.is_empty() {
+            return Self(None);
+        }
+        Self(Some(Arc::new(Inner {
+            ends: ends.into(),
+            text: text.into(),
+        })))
+    }
+
+    /// The number of labels.
+    pub fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |inner| inner.ends.len() / 2)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Names and values, sorted by name.
+    pub fn iter(&self) -> Iter<'_> {
+        Iter {
+            inner: self.0.as_deref(),
+            next: 0,
+        }
+    }
+
+    /// The value of a label.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.iter().find(|(n, _)| *n == name).map(|(_, v)| v)
+    }
+
+    /// Whether the label is there.
+    pub fn contains(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// The metric's name, if it has one.
+    pub fn metric_name(&self) -> Option<&str> {
+        self.get(METRIC_NAME)
+    }
+
+    /// The set with one label set to `value`; an empty value removes it.
+    pub fn with(&self, name: &str, value: &str) -> Self {
+        let mut builder = LabelsBuilder::from(self);
+        builder.set(name, value);
+        builder.build()
+    }
+
+    /// The set without the metric's name.
+    pub fn without_name(&self) -> Self {
+        if self.contains(METRIC_NAME) {
+            self.filter(|name| name != METRIC_NAME)
+        } else {
+            self.clone()
+        }
+    }
+
+    /// The labels whose names `keep` accepts.
+    pub fn filter(&self, mut keep: impl FnMut(&str) -> bool) -> Self {
+        Self::from_sorted(self.iter().filter(|(name, _)| keep(name)))
+    }
+
+    /// Upstream's `labels.Hash`: xxHash64 of the layout of its default build, in which each name and
+    /// value is preceded by its length. `limit_ratio` and hash-spread offsets depend on it.
+    pub fn hash64(&self) -> u64 {
+        let mut bytes = Vec::with_capacity(
+            self.0
+                .as_ref()
+                .map_or(0, |inner| inner.text.len() + inner.ends.len()),
+        );
+        for (name, value) in self {
+            for part in [name, value] {
+                push_length(&mut bytes, part.len());
+                bytes.extend_from_slice(part.as_bytes());
+            }
+        }
+        xxh64(&bytes, 0)
+    }
+
+    /// Alertmanager's `LabelSet.Fingerprint`: FNV-1a over names and values, each followed by 0xff.
+    pub fn fingerprint(&self) -> u64 {
+        let mut hash = Fnv64::default();
+        for (name, value) in self {
+            hash.write(name.as_bytes());
+            hash.write(&[0xff]);
+            hash.write(value.as_bytes());
+            hash.write(&[0xff]);
+        }
+        hash.finish()
+    }
+}
+
+/// Lengths below 255 take one byte; others 255 and three bytes, little-endian.
+fn push_length(bytes: &mut Vec<u8>, length: usize) {
+    if length < 255 {
+        bytes.push(length as u8);
+    } else {
+        bytes.push(255);
+        bytes.extend_from_slice(&(length as u32).to_le_bytes()[..3]);
+    }
+}
+
+/// FNV-1a with 64 bits, as Go's `hash/fnv` and upstream's fingerprints use it.
+#[derive(Debug, Clone)]
+pub struct Fnv64(u64);
+
+impl Default for Fnv64 {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Fnv64 {
+    fn write(&mut self, bytes: &[u8]) {
+        for b in bytes {
+            self.0 ^= u64::from(*b);
+            self.0 = self.0.wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// Whether `name` is a label name of the classic kind: `[a-zA-Z_][a-zA-Z0-9_]*`.
+pub fn is_legacy_name(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes
+        .next()
+        .is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// Whether `name` is a metric name of the classic kind: `[a-zA-Z_:][a-zA-Z0-9_:]*`.
+pub fn is_legacy_metric_name(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes
+        .next()
+        .is_some_and(|b| b.is_ascii_alphabetic() || b == b'_' || b == b':')
+        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b':')
+}
+
+/// Names and values of a set.
+#[derive(Clone)]
+pub struct Iter<'a> {
+    inner: Option<&'a Inner>,
+    next: usize,
+}
+
+impl fmt::Debug for Iter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone()).finish()
+    }
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = (&'a str, &'a str);
+    fn next(&mut self) -> Option<Self::Item> {
+        let inner = self.inner?;
+        let at = self.next;
+        let value_end = *inner.ends.get(at + 1)? as usize;
+        let name_end = inner.ends[at] as usize;
+        let start = if at == 0 {
+            0
+        } else {
+            inner.ends[at - 1] as usize
+        };
+        self.next += 2;
+        Some((
+            &inner.text[start..name_end],
+            &inner.text[name_end..value_end],
+        ))
+    }
+}
+
+impl<'a> IntoIterator for &'a Labels {
+    type Item = (&'a str, &'a str);
+    type IntoIter = Iter<'a>;
+    fn into_iter(self) -> Iter<'a> {
+        self.iter()
+    }
+}
+
+impl PartialEq for Labels {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (None, None) => true,
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b) || (a.ends == b.ends && a.text == b.text),
+            _ => false,
+        }
+    }
+}
+
+impl Eq for Labels {}
+
+impl Hash for Labels {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        if let Some(inner) = &self.0 {
+            inner.ends.hash(state);
+            inner.text.hash(state);
+        }
+    }
+}
+
+impl PartialOrd for Labels {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Upstream's `labels.Compare`: name, then value, label by label; a prefix sorts first.
+impl Ord for Labels {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.iter().cmp(other.iter())
+    }
+}
+
+/// Upstream's text form, `{a="b", c="d"}`; names that are not of the classic kind are quoted.
+impl fmt::Display for Labels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("{")?;
+        for (i, (name, value)) in self.iter().enumerate() {
+            if i > 0 {
+                f.write_str(", ")?;
+            }
+            if is_legacy_name(name) {
+                write!(f, "{name}={}", quote(value))?;
+            } else {
+                write!(f, "{}={}", quote(name), quote(value))?;
+            }
+        }
+        f.write_str("}")
+    }
+}
+
+impl fmt::Debug for Labels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl<N: AsRef<str>, V: AsRef<str>> FromIterator<(N, V)> for Labels {
+    fn from_iter<T: IntoIterator<Item = (N, V)>>(pairs: T) -> Self {
+        Self::from_pairs(pairs)
+    }
+}
+
+/// A label set under construction.
+#[derive(Debug, Clone, Default)]
+pub struct LabelsBuilder {
+    /// Sorted by name; values may be empty until built.
+    pairs: Vec<(String, String)>,
+}
+
+impl LabelsBuilder {
+    /// Starts with no labels.
+    pub const fn new() -> Self {
+        Self { pairs: Vec::new() }
+    }
+
+    /// The current value of a label; empty when absent, as relabeling sees it.
+    pub fn get(&self, name: &str) -> &str {
+        match self.position(name) {
+            Ok(at) => &self.pairs[at].1,
+            Err(_) => "",
+        }
+    }
+
+    /// Sets a label; an empty value removes it.
+    pub fn set(&mut self, name: &str, value: &str) {
+        match self.position(name) {
+            Ok(at) if value.is_empty() => {
+                self.pairs.remove(at);
+            }
+            Ok(at) => value.clone_into(&mut self.pairs[at].1),
+            Err(_) if value.is_empty() => {}
+            Err(at) => self.pairs.insert(at, (name.to_owned(), value.to_owned())),
+        }
+    }
+
+    /// Removes a label.
+    pub fn remove(&mut self, name: &str) {
+        if let Ok(at) = self.position(name) {
+            self.pairs.remove(at);
+        }
+    }
+
+    /// Keeps the labels that `keep` accepts.
+    pub fn retain(&mut self, mut keep: impl FnMut(&str, &str) -> bool) {
+        self.pairs.retain(|(name, value)| keep(name, value));
+    }
+
+    /// Names and values so far, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.pairs.iter().map(|(n, v)| (n.as_str(), v.as_str()))
+    }
+
+    /// The finished set.
+    pub fn build(&self) -> Labels {
+        Labels::from_sorted(self.iter())
+    }
+
+    fn position(&self, name: &str) -> Result<usize, usize> {
+        self.pairs.binary_search_by(|(n, _)| n.as_str().cmp(name))
+    }
+}
+
+impl From<&Labels> for LabelsBuilder {
+    fn from(labels: &Labels) -> Self {
+        Self {
+            pairs: labels
+                .iter()
+                .map(|(n, v)| (n.to_owned(), v.to_owned()))
+                .collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sets_are_sorted_and_without_empty_values() {
+        let labels = Labels::from_pairs([("b", "2"), ("a", "1"), ("c", ""), ("b", "3")]);
+        assert_eq!(labels.to_string(), r#"{a="1", b="3"}"#);
+        assert_eq!(labels.get("b"), Some("3"));
+        assert!(!labels.contains("c"));
+    }
+
+    #[test]
+    fn comparison_goes_label_by_label() {
+        let short = Labels::from_pairs([("a", "1")]);
+        let long = Labels::from_pairs([("a", "1"), ("b", "2")]);
+        let other = Labels::from_pairs([("a", "2")]);
+        assert!(Labels::empty() < short && short < long && long < other);
+    }
+
+    #[test]
+    fn fingerprint_is_alertmanagers() {
+        // The empty set's fingerprint is the FNV offset basis, as in common/model.
+        assert_eq!(Labels::empty().fingerprint(), 14_695_981_039_346_656_037);
+    }
+
+    #[test]
+    fn builder_sets_and_removes() {
+        let mut b = LabelsBuilder::from(&Labels::from_pairs([("a", "1")]));
+        b.set("z", "26");
+        b.set("a", "");
+        assert_eq!(b.build().to_string(), r#"{z="26"}"#);
+        assert_eq!(b.get("a"), "");
+    }
+}

@@ -1,0 +1,340 @@
+//! What is known of the series of one target, by the bytes under which its pages name them.
+
+use std::collections::BTreeSet;
+use std::hash::BuildHasher as _;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+
+use crate::model::Labels;
+use crate::storage::SeriesRef;
+
+/// How many entries a target whose scrapes fail may gather beyond twice those of its last good page.
+const SLACK: usize = 1000;
+
+/// Where an entry lies in the cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Slot(u32);
+
+/// What is known of a series.
+#[derive(Debug, Clone)]
+pub(super) enum Known {
+    /// Metric relabeling dropped it.
+    Dropped,
+    /// It was stored.
+    Stored { series: SeriesRef, labels: Labels },
+}
+
+#[derive(Debug)]
+struct Entry {
+    key: Box<[u8]>,
+    known: Known,
+    /// The last page that named it.
+    seen: u64,
+    /// The last page that gave it a sample whose end is ours to mark, and the one before that.
+    tracked: u64,
+    tracked_before: u64,
+    /// What followed it on the last page.
+    next: u32,
+}
+
+/// The cache. Pages mostly name the same series in the same order, so the entry that followed last time
+/// is tried before anything is hashed.
+#[derive(Debug)]
+pub(super) struct SeriesCache {
+    entries: Vec<Entry>,
+    table: HashTable<u32>,
+    hasher: FixedState,
+    /// Counts pages from 2, so that 0 is neither this page nor the one before.
+    page: u64,
+    last: Option<u32>,
+    first: u32,
+    seen: usize,
+    /// Series tracked on the previous page, and how many of them go on.
+    previous: usize,
+    continuing: usize,
+    tracked: usize,
+    /// Entries after the last good page.
+    good: usize,
+}
+
+impl SeriesCache {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            entries: Vec::new(),
+            table: HashTable::new(),
+            hasher: FixedState::with_seed(seed),
+            page: 2,
+            last: None,
+            first: 0,
+            seen: 0,
+            previous: 0,
+            continuing: 0,
+            tracked: 0,
+            good: 0,
+        }
+    }
+
+    /// How many entries there are.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    fn entry(&self, slot: Slot) -> Option<&Entry> {
+        self.entries.get(slot.0 as usize)
+    }
+
+    /// What is known under a slot.
+    pub(super) fn known(&self, slot: Slot) -> Option<&Known> {
+        self.entry(slot).map(|entry| &entry.known)
+    }
+
+    /// Finds a series and notes that the page names it. The second part says whether it did so before.
+    pub(super) fn find(&mut self, key: &[u8]) -> Option<(Slot, bool)> {
+        let guess = self.last.map_or(Some(self.first), |last| {
+            self.entries.get(last as usize).map(|entry| entry.next)
+        });
+        let is_guess = |at: &u32| {
+            self.entries
+                .get(*at as usize)
+                .is_some_and(|e| *e.key == *key)
+        };
+        let at = if let Some(at) = guess.filter(is_guess) {
+            at
+        } else {
+            let hash = self.hasher.hash_one(key);
+            *self.table.find(hash, |at| {
+                self.entries
+                    .get(*at as usize)
+                    .is_some_and(|e| *e.key == *key)
+            })?
+        };
+        let again = self.visit(at);
+        Some((Slot(at), again))
+    }
+
+    fn visit(&mut self, at: u32) -> bool {
+        match self.last {
+            Some(last) => {
+                if let Some(before) = self.entries.get_mut(last as usize) {
+                    before.next = at;
+                }
+            }
+            None => self.first = at,
+        }
+        self.last = Some(at);
+        let page = self.page;
+        let Some(entry) = self.entries.get_mut(at as usize) else {
+            return false;
+        };
+        let again = entry.seen == page;
+        entry.seen = page;
+        self.seen += usize::from(!again);
+        again
+    }
+
+    /// Adds a series that is not there yet.
+    pub(super) fn insert(&mut self, key: &[u8], known: Known) -> Slot {
+        let at = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
+        self.entries.push(Entry {
+            key: key.into(),
+            known,
+            seen: 0,
+            tracked: 0,
+            tracked_before: 0,
+            next: at.saturating_add(1),
+        });
+        self.index(at);
+        self.visit(at);
+        Slot(at)
+    }
+
+    fn index(&mut self, at: u32) {
+        let (entries, hasher) = (&self.entries, &self.hasher);
+        let hash_of = |at: &u32| {
+            let key = entries.get(*at as usize).map_or(&[][..], |e| &e.key);
+            hasher.hash_one(key)
+        };
+        let hash = hash_of(&at);
+        self.table.insert_unique(hash, at, hash_of);
+    }
+
+    /// Takes the store's present name for a series.
+    pub(super) fn set_series(&mut self, slot: Slot, name: SeriesRef) {
+        if let Some(Entry {
+            known: Known::Stored { series, .. },
+            ..
+        }) = self.entries.get_mut(slot.0 as usize)
+        {
+            *series = name;
+        }
+    }
+
+    /// Notes that a series must be marked when it is missing from the next page.
+    pub(super) fn track(&mut self, slot: Slot) {
+        let page = self.page;
+        let Some(entry) = self.entries.get_mut(slot.0 as usize) else {
+            return;
+        };
+        if entry.tracked == page {
+            return;
+        }
+        entry.tracked_before = entry.tracked;
+        entry.tracked = page;
+        self.tracked += 1;
+        self.continuing += usize::from(entry.tracked_before + 1 == page);
+    }
+
+    /// The series of the previous page that are missing from this one.
+    pub(super) fn gone(&self) -> Vec<(SeriesRef, Labels)> {
+        if self.continuing == self.previous {
+            return Vec::new();
+        }
+        let tracked_at = |page: u64| {
+            self.entries
+                .iter()
+                .filter_map(move |entry| match &entry.known {
+                    Known::Stored { series, labels } if entry.tracked == page => {
+                        Some((*series, labels))
+                    }
+                    _ => None,
+                })
+        };
+        // A series may live on under another text.
+        let here: BTreeSet<SeriesRef> = tracked_at(self.page).map(|(series, _)| series).collect();
+        tracked_at(self.page - 1)
+            .filter(|(series, _)| !here.contains(series))
+            .map(|(series, labels)| (series, labels.clone()))
+            .collect()
+    }
+
+    /// All series of the previous page, whatever this one says: it is not taken.
+    pub(super) fn all_previous(&self) -> Vec<(SeriesRef, Labels)> {
+        if self.previous == 0 {
+            return Vec::new();
+        }
+        let before = self.page - 1;
+        self.entries
+            .iter()
+            .filter(|e| {
+                e.tracked == before || (e.tracked == self.page && e.tracked_before == before)
+            })
+            .filter_map(|entry| match &entry.known {
+                Known::Stored { series, labels } => Some((*series, labels.clone())),
+                Known::Dropped => None,
+            })
+            .collect()
+    }
+
+    /// Ends a page. After a `good` one, entries that it did not name are forgotten; after others only
+    /// when there are too many. The answer tells whether that had to be forced.
+    pub(super) fn end_page(&mut self, good: bool) -> bool {
+        let forced = !good && self.len() > self.good.saturating_mul(2).saturating_add(SLACK);
+        if good {
+            self.good = self.seen;
+        }
+        if (good || forced) && self.seen < self.len() {
+            self.forget_unseen();
+        }
+        self.previous = if good { self.tracked } else { 0 };
+        // What a page that was not taken tracked must not count as the previous page's.
+        self.page += if good { 1 } else { 2 };
+        self.last = None;
+        (self.seen, self.tracked, self.continuing) = (0, 0, 0);
+        forced
+    }
+
+    fn forget_unseen(&mut self) {
+        let page = self.page;
+        let mut kept: Vec<u32> = Vec::with_capacity(self.entries.len());
+        let mut next = 0;
+        for entry in &self.entries {
+            kept.push(next);
+            next += u32::from(entry.seen == page);
+        }
+        self.entries.retain(|entry| entry.seen == page);
+        for entry in &mut self.entries {
+            entry.next = kept.get(entry.next as usize).copied().unwrap_or(0);
+        }
+        self.first = kept.get(self.first as usize).copied().unwrap_or(0);
+        self.entries.shrink_to(self.entries.len() * 2);
+        self.table.clear();
+        for at in 0..next {
+            self.index(at);
+        }
+        self.table.shrink_to(self.entries.len(), |_| 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stored(n: u64) -> Known {
+        Known::Stored {
+            series: SeriesRef(n),
+            labels: Labels::from_pairs([("n", n.to_string())]),
+        }
+    }
+
+    fn page(cache: &mut SeriesCache, names: &[(&str, u64)]) -> Vec<u64> {
+        for (name, n) in names {
+            let slot = match cache.find(name.as_bytes()) {
+                Some((slot, _)) => slot,
+                None => cache.insert(name.as_bytes(), stored(*n)),
+            };
+            cache.track(slot);
+        }
+        let mut gone: Vec<u64> = cache.gone().iter().map(|(series, _)| series.0).collect();
+        gone.sort_unstable();
+        cache.end_page(true);
+        gone
+    }
+
+    #[test]
+    fn missing_series_are_told_once() {
+        let mut cache = SeriesCache::new(1);
+        assert!(page(&mut cache, &[("a", 1), ("b", 2), ("c", 3)]).is_empty());
+        assert!(page(&mut cache, &[("c", 3), ("a", 1), ("b", 2)]).is_empty());
+        assert_eq!(page(&mut cache, &[("b", 2)]), [1, 3]);
+        assert!(page(&mut cache, &[("b", 2)]).is_empty());
+        assert!(page(&mut cache, &[("a", 4), ("b", 2)]).is_empty());
+        assert_eq!(cache.len(), 2);
+        assert_eq!(page(&mut cache, &[]), [2, 4]);
+        assert_eq!(cache.len(), 0);
+    }
+
+    #[test]
+    fn a_series_under_another_text_is_not_gone() {
+        let mut cache = SeriesCache::new(1);
+        page(&mut cache, &[("a{x,y}", 1)]);
+        assert!(page(&mut cache, &[("a{y,x}", 1)]).is_empty());
+    }
+
+    #[test]
+    fn a_page_that_is_not_taken_ends_all_series() {
+        let mut cache = SeriesCache::new(1);
+        page(&mut cache, &[("a", 1), ("b", 2)]);
+        let (slot, _) = cache.find(b"a").unwrap();
+        cache.track(slot);
+        assert_eq!(cache.all_previous().len(), 2);
+        cache.end_page(false);
+        assert!(cache.all_previous().is_empty());
+        assert!(cache.gone().is_empty());
+        assert!(page(&mut cache, &[("a", 1)]).is_empty());
+    }
+
+    #[test]
+    fn failing_pages_cannot_make_the_cache_grow_for_ever() {
+        let mut cache = SeriesCache::new(1);
+        let mut forced = 0;
+        for round in 0..30 {
+            for i in 0..100 {
+                cache.insert(format!("{round} {i}").as_bytes(), Known::Dropped);
+            }
+            forced += usize::from(cache.end_page(false));
+            assert!(cache.len() <= SLACK + 100);
+        }
+        assert!(forced > 0);
+    }
+}

@@ -1,0 +1,31 @@
+//! How do discovered labels become targets, and fetched pages become samples?
+//!
+//! Everything here is synchronous and gets `now` handed in; the shell fetches the bytes. A [`Pool`] holds
+//! the targets of one job and says which come and go; a [`Schedule`] says when a target is due; a
+//! [`ScrapeLoop`] takes what was fetched and writes samples, markers and reports into the store.
+
+mod cache;
+mod counters;
+mod error;
+mod limits;
+mod metadata;
+mod options;
+mod page;
+mod pool;
+mod report;
+mod schedule;
+mod scrape_loop;
+mod series_labels;
+mod target;
+
+#[cfg(test)]
+mod tests;
+
+pub use counters::Counters;
+pub use error::Error;
+pub use options::{Features, JobOptions};
+pub use pool::{Pool, Sync};
+pub use report::{Health, Report};
+pub use schedule::{Schedule, offset_seed};
+pub use scrape_loop::{Failure, Page, ScrapeLoop};
+pub use target::{ADDRESS, Populated, Target, discovered_labels, populate};

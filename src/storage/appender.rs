@@ -1,0 +1,41 @@
+use super::{AppendError, Error};
+use crate::model::{Exemplar, Labels, Metadata, Sample};
+
+/// A store's name for a series; valid while the store is open and never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SeriesRef(pub u64);
+
+/// What a commit did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Committed {
+    /// Samples that are now visible.
+    pub samples: usize,
+    /// Series that did not exist before this batch.
+    pub new_series: usize,
+}
+
+/// A batch under construction. Dropping it without commit discards it.
+///
+/// Order and duplicates are judged per series: a sample at the time of the newest one with the same
+/// bits is silently taken, with other bits it is [`AppendError::DuplicateTimestamp`].
+pub trait Appender: Send {
+    /// Adds a sample of the series `labels`. `hint` is what an earlier call for the same labels
+    /// returned; a stale hint is harmless. A refused sample leaves the batch usable.
+    fn append(
+        &mut self,
+        hint: Option<SeriesRef>,
+        labels: &Labels,
+        sample: Sample,
+    ) -> Result<SeriesRef, AppendError>;
+
+    /// Adds an exemplar to a series of this batch or of the store.
+    fn append_exemplar(&mut self, series: SeriesRef, exemplar: Exemplar)
+    -> Result<(), AppendError>;
+
+    /// Notes what a metric family declares.
+    fn update_metadata(&mut self, series: SeriesRef, metadata: Metadata)
+    -> Result<(), AppendError>;
+
+    /// Writes the batch to the log and makes it visible, as a whole and in this order.
+    fn commit(self: Box<Self>) -> Result<Committed, Error>;
+}

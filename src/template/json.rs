@@ -1,0 +1,112 @@
+//! Go's `encoding/json`: field order as declared, maps sorted, `<`, `>` and `&` escaped.
+
+use std::fmt::Write as _;
+
+use super::value::Value;
+
+/// The longest text one value may become.
+const TEXT_MAX: usize = 4 << 20;
+
+/// `json.Marshal` of a value.
+pub fn to_json(value: &Value) -> Result<String, String> {
+    let mut out = String::new();
+    write(&mut out, value)?;
+    Ok(out)
+}
+
+fn write(out: &mut String, value: &Value) -> Result<(), String> {
+    if out.len() > TEXT_MAX {
+        return Err(format!("json: more than {TEXT_MAX} bytes"));
+    }
+    match value {
+        Value::Nil => out.push_str("null"),
+        Value::Bool(v) => {
+            let _ = write!(out, "{v}");
+        }
+        Value::Int(v) | Value::Named(_, v, _) | Value::Duration(v) => {
+            let _ = write!(out, "{v}");
+        }
+        Value::Uint(v) => {
+            let _ = write!(out, "{v}");
+        }
+        Value::Float(v) => out.push_str(&float(*v)?),
+        Value::String(text) | Value::Safe(_, text) => string(out, text),
+        Value::Time(time) => string(out, &time.to_rfc3339()),
+        Value::List(list) => {
+            out.push('[');
+            for (i, item) in list.items.iter().enumerate() {
+                if i > 0 {
+                    out.push(',');
+                }
+                write(out, item)?;
+            }
+            out.push(']');
+        }
+        Value::Map(map) if map.entries.is_none() => out.push_str("null"),
+        Value::Map(map) => {
+            object(out, map.iter().map(|(key, item)| (&**key, item)))?;
+        }
+        Value::Object(data) => {
+            let fields = data.json_fields();
+            object(out, fields.iter().map(|(key, item)| (*key, item)))?;
+        }
+    }
+    Ok(())
+}
+
+fn object<'a>(
+    out: &mut String,
+    entries: impl Iterator<Item = (&'a str, &'a Value)>,
+) -> Result<(), String> {
+    out.push('{');
+    for (i, (key, item)) in entries.enumerate() {
+        if i > 0 {
+            out.push(',');
+        }
+        string(out, key);
+        out.push(':');
+        write(out, item)?;
+    }
+    out.push('}');
+    Ok(())
+}
+
+/// A string literal as Go writes it, with `<`, `>`, `&` and the line separators escaped.
+pub(crate) fn string(out: &mut String, text: &str) {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c if c < ' ' => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+}
+
+/// A number as Go writes it: the exponent form below 1e-6 and from 1e21 on.
+fn float(v: f64) -> Result<String, String> {
+    if !v.is_finite() {
+        return Err(format!(
+            "json: unsupported value: {}",
+            crate::text::gofmt::float_g(v)
+        ));
+    }
+    let magnitude = v.abs();
+    if v != 0.0 && !(1e-6..1e21).contains(&magnitude) {
+        let text = crate::text::gofmt::float_e(v);
+        return Ok(text.replace("e-0", "e-"));
+    }
+    Ok(format!("{v}"))
+}

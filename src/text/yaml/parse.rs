@@ -1,0 +1,371 @@
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
+
+use super::body::Body;
+use super::node::{Document, Entry, Kind, Node, Place, Span, Style};
+use super::problem::Problem;
+
+/// Collections nested deeper than this are refused.
+pub const DEPTH_MAX: usize = 256;
+
+/// Nodes that aliases and merge keys may copy in one text.
+const COPIES_MAX: usize = 500_000;
+
+/// Quoted scalars with lines too far left that one text may have.
+const REPAIRS_MAX: usize = 64;
+
+/// Reads all documents of a text.
+pub fn parse(text: &str) -> Result<Vec<Document>, Problem> {
+    Reader::new(text)?.documents(usize::MAX)
+}
+
+/// Reads the first document; what follows it is not looked at.
+///
+/// compat: go-yaml's `Unmarshal` does the same. An empty text is a null document.
+pub fn parse_first(text: &str) -> Result<Document, Problem> {
+    let first = Reader::new(text)?.documents(1)?.pop();
+    Ok(first.unwrap_or_else(|| Document {
+        root: Node::null(start_of_text()),
+        source: Arc::from(text),
+    }))
+}
+
+/// The text in `bytes`, or where it stops being UTF-8.
+pub fn utf8(bytes: &[u8]) -> Result<&str, Problem> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let good = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        let good = std::str::from_utf8(good).unwrap_or_default();
+        let line_start = good.rfind('\n').map_or(0, |at| at + 1);
+        let place = Place {
+            offset: good.len(),
+            line: good.bytes().filter(|b| *b == b'\n').count() + 1,
+            column: good[line_start..].chars().count() + 1,
+        };
+        Problem::at(place, "yaml: invalid leading UTF-8 octet")
+    })
+}
+
+fn start_of_text() -> Span {
+    let start = Place {
+        offset: 0,
+        line: 1,
+        column: 1,
+    };
+    Span { start, end: start }
+}
+
+/// A collection that is not closed yet.
+struct Open {
+    node: Node,
+    anchor: usize,
+    /// The key that waits for its value, in a mapping.
+    key: Option<Node>,
+}
+
+struct Reader<'t> {
+    text: &'t str,
+    body: Body<'t>,
+    open: Vec<Open>,
+    /// Finished anchors and the nodes in each.
+    anchors: BTreeMap<usize, (Node, usize)>,
+    copies: usize,
+}
+
+/// Why a pass over the text ended early.
+enum Halt {
+    Problem(Problem),
+    /// A quoted scalar that begins at this character goes on at too small an indentation.
+    Quoted(Marker),
+}
+
+impl From<Problem> for Halt {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl<'t> Reader<'t> {
+    fn new(text: &'t str) -> Result<Self, Problem> {
+        let body = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let skipped = text.len() - body.len();
+        // compat: go-yaml's reader refuses what YAML calls not printable.
+        if let Some((offset, _)) = body.char_indices().find(|(_, c)| !is_allowed(*c)) {
+            let line_start = body[..offset].rfind('\n').map_or(0, |at| at + 1);
+            let place = Place {
+                offset: offset + skipped,
+                line: body[..offset].bytes().filter(|b| *b == b'\n').count() + 1,
+                column: body[line_start..offset].chars().count() + 1,
+            };
+            return Err(Problem::at(
+                place,
+                "yaml: control characters are not allowed",
+            ));
+        }
+        Ok(Self {
+            text,
+            body: Body::new(body, skipped),
+            open: Vec::new(),
+            anchors: BTreeMap::new(),
+            copies: 0,
+        })
+    }
+
+    fn documents(mut self, wanted: usize) -> Result<Vec<Document>, Problem> {
+        for _ in 0..=REPAIRS_MAX {
+            let text = self.body.text.clone();
+            match self.pass(&text, wanted) {
+                Ok(documents) => return Ok(documents),
+                Err(Halt::Problem(problem)) => return Err(problem),
+                Err(Halt::Quoted(start)) if self.body.repair(start) => {
+                    self.open.clear();
+                    self.anchors.clear();
+                    self.copies = 0;
+                }
+                Err(Halt::Quoted(start)) => {
+                    let text = "yaml: invalid indentation in quoted scalar";
+                    return Err(Problem::at(self.place(start), text));
+                }
+            }
+        }
+        let text = "yaml: too many quoted scalars that are not indented";
+        Err(Problem::new(start_of_text(), text))
+    }
+
+    fn pass(&mut self, body: &str, wanted: usize) -> Result<Vec<Document>, Halt> {
+        let source: Arc<str> = Arc::from(self.text);
+        let mut documents = Vec::new();
+        let mut root = None;
+        for event in Parser::new_from_str(body) {
+            let (event, span) = event.map_err(|error| {
+                if error.info() == "invalid indentation in quoted scalar" {
+                    return Halt::Quoted(*error.marker());
+                }
+                let place = self.place(*error.marker());
+                let text = format!("yaml: line {}: {}", place.line, error.info());
+                Halt::Problem(Problem::at(place, text))
+            })?;
+            let span = Span {
+                start: self.place(span.start),
+                end: self.place(span.end),
+            };
+            let done = match event {
+                Event::DocumentStart(_) => {
+                    root = None;
+                    self.anchors.clear();
+                    continue;
+                }
+                Event::DocumentEnd => {
+                    documents.push(Document {
+                        root: root.take().unwrap_or_else(|| Node::null(span)),
+                        source: Arc::clone(&source),
+                    });
+                    if documents.len() >= wanted {
+                        break;
+                    }
+                    continue;
+                }
+                Event::Nothing | Event::StreamStart | Event::StreamEnd => continue,
+                Event::Alias(anchor) => Some((self.copy_of(anchor, span)?, 0)),
+                Event::Scalar(text, style, anchor, tag) => {
+                    let span = self.without_trailing_lines(span, style);
+                    let node = Node {
+                        kind: Kind::Scalar {
+                            text: Arc::from(&*text),
+                            style: style_of(style),
+                        },
+                        tag: tag.map(|tag| short_tag(&tag)),
+                        span,
+                    };
+                    Some((node, anchor))
+                }
+                Event::SequenceStart(anchor, tag) => {
+                    self.push(Kind::Sequence(Vec::new()), span, anchor, tag.as_deref())?;
+                    None
+                }
+                Event::MappingStart(anchor, tag) => {
+                    self.push(Kind::Mapping(Vec::new()), span, anchor, tag.as_deref())?;
+                    None
+                }
+                Event::SequenceEnd | Event::MappingEnd => self.pop(span)?,
+            };
+            if let Some((node, anchor)) = done {
+                root = self.attach(node, anchor).or(root);
+            }
+        }
+        Ok(documents)
+    }
+
+    fn place(&self, marker: Marker) -> Place {
+        self.body.place(self.text, marker)
+    }
+
+    /// The parser lets a block scalar end where the next token begins.
+    fn without_trailing_lines(&self, span: Span, style: ScalarStyle) -> Span {
+        let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+        let raw = self.text.get(span.start.offset..span.end.offset);
+        let Some(raw) = raw.filter(|_| block).map(str::trim_end) else {
+            return span;
+        };
+        let last_line = raw.rfind('\n').map_or(raw, |at| &raw[at + 1..]);
+        let lines = raw.bytes().filter(|b| *b == b'\n').count();
+        let column = if lines == 0 { span.start.column } else { 1 };
+        let end = Place {
+            offset: span.start.offset + raw.len(),
+            line: span.start.line + lines,
+            column: column + last_line.chars().count(),
+        };
+        Span { end, ..span }
+    }
+
+    fn push(
+        &mut self,
+        kind: Kind,
+        span: Span,
+        anchor: usize,
+        tag: Option<&Tag>,
+    ) -> Result<(), Problem> {
+        if self.open.len() >= DEPTH_MAX {
+            let text = format!("yaml: collections are nested more than {DEPTH_MAX} deep");
+            return Err(Problem::new(span, text));
+        }
+        self.open.push(Open {
+            node: Node {
+                kind,
+                tag: tag.map(short_tag),
+                span,
+            },
+            anchor,
+            key: None,
+        });
+        Ok(())
+    }
+
+    fn pop(&mut self, end: Span) -> Result<Option<(Node, usize)>, Problem> {
+        let Some(Open {
+            mut node, anchor, ..
+        }) = self.open.pop()
+        else {
+            return Ok(None);
+        };
+        node.span.end = node.span.end.max(end.end);
+        if let Kind::Mapping(entries) = &mut node.kind {
+            self.merge(entries)?;
+        }
+        Ok(Some((node, anchor)))
+    }
+
+    /// Puts a finished node where it belongs; gives it back when it is the document's root.
+    fn attach(&mut self, node: Node, anchor: usize) -> Option<Node> {
+        if anchor != 0 {
+            let count = node.count();
+            self.anchors.insert(anchor, (node.clone(), count));
+        }
+        let Some(parent) = self.open.last_mut() else {
+            return Some(node);
+        };
+        match (&mut parent.node.kind, parent.key.take()) {
+            (Kind::Sequence(items), _) => items.push(node),
+            (Kind::Mapping(entries), Some(key)) => entries.push(Entry {
+                key,
+                value: node,
+                merged: false,
+            }),
+            _ => parent.key = Some(node),
+        }
+        None
+    }
+
+    fn copy_of(&mut self, anchor: usize, span: Span) -> Result<Node, Problem> {
+        let Some((node, count)) = self.anchors.get(&anchor) else {
+            return Err(Problem::new(span, "yaml: anchor value contains itself"));
+        };
+        // An anchor inside an anchor was copied and counted before; together they cannot exceed the
+        // budget by more than the text's own size.
+        self.copies = self.copies.saturating_add(*count);
+        if self.copies > COPIES_MAX {
+            return Err(Problem::new(
+                span,
+                "yaml: document contains excessive aliasing",
+            ));
+        }
+        Ok(node.clone())
+    }
+
+    /// Replaces merge keys (`<<`) by the entries that they bring in.
+    fn merge(&mut self, entries: &mut Vec<Entry>) -> Result<(), Problem> {
+        if !entries.iter().any(|entry| is_merge(&entry.key)) {
+            return Ok(());
+        }
+        let (merges, mut own): (Vec<_>, Vec<_>) = std::mem::take(entries)
+            .into_iter()
+            .partition(|entry| is_merge(&entry.key));
+        let mut known: HashSet<Arc<str>> = own.iter().filter_map(|e| key_text(&e.key)).collect();
+        for merge in merges {
+            let sources = match merge.value.kind {
+                Kind::Sequence(items) => items,
+                _ => vec![merge.value],
+            };
+            for source in sources {
+                let Kind::Mapping(entries) = source.kind else {
+                    let text = "yaml: map merge requires map or sequence of maps as the value";
+                    return Err(Problem::new(source.span, text));
+                };
+                self.copies = self.copies.saturating_add(entries.len());
+                for mut entry in entries {
+                    entry.merged = true;
+                    if key_text(&entry.key).is_none_or(|key| known.insert(key)) {
+                        own.push(entry);
+                    }
+                }
+            }
+        }
+        *entries = own;
+        Ok(())
+    }
+}
+
+fn key_text(key: &Node) -> Option<Arc<str>> {
+    match &key.kind {
+        Kind::Scalar { text, .. } => Some(Arc::clone(text)),
+        _ => None,
+    }
+}
+
+fn is_merge(key: &Node) -> bool {
+    match &key.kind {
+        Kind::Scalar { text, style } => {
+            &**text == "<<"
+                && match key.tag.as_deref() {
+                    None => *style == Style::Plain,
+                    Some(tag) => tag == "!!merge",
+                }
+        }
+        _ => false,
+    }
+}
+
+fn style_of(style: ScalarStyle) -> Style {
+    match style {
+        ScalarStyle::Plain => Style::Plain,
+        ScalarStyle::SingleQuoted => Style::SingleQuoted,
+        ScalarStyle::DoubleQuoted => Style::DoubleQuoted,
+        ScalarStyle::Literal => Style::Literal,
+        ScalarStyle::Folded => Style::Folded,
+    }
+}
+
+fn short_tag(tag: &Tag) -> Box<str> {
+    let handle = if tag.is_yaml_core_schema() {
+        "!!"
+    } else {
+        tag.handle.as_str()
+    };
+    format!("{handle}{}", tag.suffix).into_boxed_str()
+}
+
+/// YAML's printable characters.
+fn is_allowed(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}')
+}

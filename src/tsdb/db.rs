@@ -1,0 +1,433 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+
+use parking_lot::{Mutex, RwLock};
+
+use super::appender::{BatchBuilder, DbAppender};
+use super::batch::Batch;
+use super::checkpoint;
+use super::error::Error;
+use super::head::{Counters, Head, HeadStats};
+use super::maintain::Maintenance;
+use super::options::Options;
+use super::querier::DbQuerier;
+use super::recovery::{Progress, Recovery};
+use super::wal::{Record, Wal, replay};
+use crate::disk::{Disk, Lock};
+use crate::model::{Labels, Matcher, Metadata};
+use crate::storage::{self, Appender, Committed, Querier, Storage};
+
+/// The file that is locked against a second process.
+const LOCK: &str = "tsdb/lock";
+
+/// The file that names the format of the folder.
+const FORMAT: &str = "tsdb/format";
+
+/// The format that this program writes and the newest that it reads.
+pub const FORMAT_VERSION: u64 = 1;
+
+/// A store of samples: in memory, with a log and checkpoints on a disk.
+///
+/// What a query has shown survives kill -9 (unless [`Status::is_volatile`]); what was written more than
+/// [`Options::sync_interval_ms`] ago survives a power cut. Blocking; meant to be shared by reference.
+#[derive(Debug)]
+pub struct Db {
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) options: Options,
+    pub(super) head: RwLock<Head>,
+    pub(super) wal: Mutex<Wal>,
+    pub(super) maintenance: Mutex<Maintenance>,
+    pub(super) live: Live,
+    recovery: Recovery,
+    lock: Mutex<Option<Lock>>,
+}
+
+/// What changes while the store is open and is read without a lock.
+#[derive(Debug, Default)]
+pub(super) struct Live {
+    pub(super) closed: AtomicBool,
+    pub(super) retention_ms: AtomicI64,
+    pub(super) retention_bytes: AtomicU64,
+    pub(super) window_ms: AtomicI64,
+    /// Samples that are visible but not on the disk.
+    pub(super) volatile: AtomicU64,
+    /// Batches that were refused because they could not be written.
+    pub(super) refused: AtomicU64,
+    pub(super) write_failures: AtomicU64,
+    pub(super) sync_failures: AtomicU64,
+    pub(super) checkpoints: AtomicU64,
+    pub(super) checkpoint_failures: AtomicU64,
+    pub(super) checkpoint_bytes: AtomicU64,
+    pub(super) chunks: AtomicU64,
+}
+
+/// How the store is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Status {
+    /// Samples that are visible but would be lost by a restart, because the disk is full or failing.
+    pub volatile_samples: u64,
+    /// The log cannot be written at the moment.
+    pub log_broken: bool,
+    /// Batches that were refused because they could not be written.
+    pub batches_refused: u64,
+    /// Failed writes to the log.
+    pub write_failures: u64,
+    /// Failed syncs of the log.
+    pub sync_failures: u64,
+    /// Checkpoints written.
+    pub checkpoints: u64,
+    /// Checkpoints that failed.
+    pub checkpoint_failures: u64,
+    /// Number of the newest segment of the log.
+    pub wal_segment: u64,
+    /// Segments of the log.
+    pub wal_segments: usize,
+    /// Bytes of the log.
+    pub wal_bytes: u64,
+    /// Bytes of the checkpoints.
+    pub checkpoint_bytes: u64,
+    /// Series in memory.
+    pub series: usize,
+    /// Chunks in memory, as of the last minute.
+    pub chunks: u64,
+    /// Time of the oldest sample.
+    pub min_ms: Option<i64>,
+    /// Time of the newest sample.
+    pub max_ms: Option<i64>,
+    /// What happened since the start.
+    pub counters: Counters,
+}
+
+impl Status {
+    /// Whether a restart would lose samples that queries show.
+    pub const fn is_volatile(&self) -> bool {
+        self.volatile_samples > 0
+    }
+}
+
+impl Db {
+    /// Opens the folder `tsdb` of a disk, creating it when it is missing: reads the checkpoints, replays
+    /// the log and begins a new segment. `now_ms` only dates the first maintenance.
+    ///
+    /// Fails when another process has it open, when a newer version wrote it, or when the disk cannot be
+    /// read. Damaged bytes are no failure: see [`Self::recovery`].
+    pub fn open(disk: Arc<dyn Disk>, options: Options, now_ms: i64) -> Result<Self, Error> {
+        for dir in ["tsdb", super::wal::DIR, checkpoint::DIR] {
+            disk.create_dir(dir)?;
+        }
+        let lock = disk.lock(LOCK)?;
+        check_format(&disk)?;
+        let mut recovery = Recovery::default();
+        let mut head = Head::new(options.exemplars_max);
+        let loaded = checkpoint::load(&disk, &mut head, &mut recovery)?;
+        // The process before may have died between renaming a checkpoint and syncing the folder.
+        disk.sync_dir(checkpoint::DIR)?;
+        // What the log adds from here on is not in a checkpoint.
+        let exemplars_saved = head.exemplars().next();
+        let fallback = Progress::default();
+        let progress = options.progress.as_deref().unwrap_or(&fallback);
+        let replayed = replay(
+            &disk,
+            loaded.sequence,
+            &mut recovery,
+            progress,
+            |sequence, record| apply(&mut head, sequence, record),
+        )?;
+        for leftover in &loaded.leftovers {
+            disk.remove(leftover)?;
+        }
+        let wal = Wal::resume(Arc::clone(&disk), &replayed, options.segment_bytes)?;
+        let live = Live {
+            retention_ms: AtomicI64::new(options.retention_ms),
+            retention_bytes: AtomicU64::new(options.retention_bytes),
+            window_ms: AtomicI64::new(options.out_of_order_window_ms),
+            ..Live::default()
+        };
+        let damaged = loaded.damaged || !recovery.damages.is_empty();
+        let replayed_any = recovery.records > 0;
+        let maintenance =
+            Maintenance::new(now_ms, loaded.files, damaged, replayed_any, exemplars_saved);
+        live.chunks.store(head.chunk_count(), Ordering::Relaxed);
+        live.checkpoint_bytes
+            .store(maintenance.checkpoint_bytes(), Ordering::Relaxed);
+        Ok(Self {
+            disk,
+            options,
+            head: RwLock::new(head),
+            wal: Mutex::new(wal),
+            maintenance: Mutex::new(maintenance),
+            live,
+            recovery,
+            lock: Mutex::new(Some(lock)),
+        })
+    }
+
+    /// What opening found.
+    pub const fn recovery(&self) -> &Recovery {
+        &self.recovery
+    }
+
+    /// Sets how long samples are kept; 0 for ever.
+    pub fn set_retention(&self, retention_ms: i64, retention_bytes: u64) {
+        let live = &self.live;
+        live.retention_ms.store(retention_ms, Ordering::Relaxed);
+        live.retention_bytes
+            .store(retention_bytes, Ordering::Relaxed);
+    }
+
+    /// Sets how far a sample may lie behind the newest of the store; 0 for not at all.
+    pub fn set_out_of_order_window(&self, window_ms: i64) {
+        self.live.window_ms.store(window_ms, Ordering::Relaxed);
+    }
+
+    /// Sets how many exemplars are kept; the oldest are let go when there are more.
+    pub fn set_exemplars_max(&self, exemplars_max: usize) {
+        self.head.write().set_exemplars_max(exemplars_max);
+    }
+
+    /// How the store is now.
+    pub fn status(&self) -> Status {
+        let live = &self.live;
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (log_broken, wal_segment, wal_segments, wal_bytes) = {
+            let wal = self.wal.lock();
+            (
+                wal.is_broken(),
+                wal.segment_number(),
+                wal.segments(),
+                wal.bytes(),
+            )
+        };
+        let head = self.head.read();
+        Status {
+            volatile_samples: count(&live.volatile),
+            log_broken,
+            batches_refused: count(&live.refused),
+            write_failures: count(&live.write_failures),
+            sync_failures: count(&live.sync_failures),
+            checkpoints: count(&live.checkpoints),
+            checkpoint_failures: count(&live.checkpoint_failures),
+            wal_segment,
+            wal_segments,
+            wal_bytes,
+            checkpoint_bytes: count(&live.checkpoint_bytes),
+            series: head.table().len(),
+            chunks: count(&live.chunks),
+            min_ms: head.span().map(|(min, _)| min),
+            max_ms: head.span().map(|(_, max)| max),
+            counters: head.counters(),
+        }
+    }
+
+    /// Counts series, chunks and labels; each list has at most `limit` entries. Walks all series.
+    pub fn stats(&self, limit: usize) -> HeadStats {
+        self.head.read().stats(limit)
+    }
+
+    /// What the series that fulfil all matchers declare, sorted by labels; at most `limit`, 0 for all.
+    pub fn metadata(&self, matchers: &[Matcher], limit: usize) -> Vec<(Labels, Arc<Metadata>)> {
+        let head = self.head.read();
+        let mut found: Vec<_> = head
+            .postings()
+            .select(matchers, head.table())
+            .into_iter()
+            .filter_map(|id| {
+                let series = head.table().get(id)?;
+                Some((series.labels.clone(), Arc::clone(series.metadata()?)))
+            })
+            .collect();
+        found.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        if limit > 0 {
+            found.truncate(limit);
+        }
+        found
+    }
+
+    /// Deletes the samples between two times (inclusive) of the series that fulfil all matchers. They are
+    /// not read any more at once; their memory comes back as far as whole chunks are deleted. Returns
+    /// how many series lost something.
+    pub fn delete_series(
+        &self,
+        matchers: &[Matcher],
+        min_ms: i64,
+        max_ms: i64,
+    ) -> Result<usize, Error> {
+        let mut wal = self.wal.lock();
+        self.check_open()?;
+        let ids = {
+            let head = self.head.read();
+            head.postings().select(matchers, head.table())
+        };
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        let record = Record::Delete {
+            ids,
+            min_ms,
+            max_ms,
+        };
+        let sequence = wal.append(&record)?;
+        let Record::Delete { ids, .. } = record else {
+            return Ok(0);
+        };
+        let mut head = self.head.write();
+        head.advance(sequence);
+        Ok(head.delete(&ids, min_ms, max_ms))
+    }
+
+    /// Writes everything, with a checkpoint so that the next start is quick, and gives the folder back.
+    /// Appends fail from then on; queries go on. The second time nothing happens.
+    pub fn close(&self) -> Result<(), Error> {
+        if self.live.closed.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let written = self.checkpoint_now();
+        // No commit is under way once the log is held.
+        let job = {
+            let mut wal = self.wal.lock();
+            self.live.closed.store(true, Ordering::Release);
+            wal.take_unsynced()
+        };
+        let synced = job.map_or(Ok(()), |job| job.run());
+        self.lock.lock().take();
+        written.and(synced)
+    }
+
+    pub(super) fn check_open(&self) -> Result<(), Error> {
+        if self.live.closed.load(Ordering::Acquire) {
+            Err(Error::Closed)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Writes a batch and makes it visible. When it cannot be written, `strict` batches are refused;
+    /// others become visible all the same and are saved when the disk is well again.
+    pub(super) fn commit(
+        &self,
+        builder: BatchBuilder,
+        strict: bool,
+    ) -> Result<Committed, storage::Error> {
+        let mut wal = self.wal.lock();
+        self.check_open()?;
+        let mut batch = self.resolve(builder);
+        if batch.is_empty() {
+            return Ok(Committed::default());
+        }
+        let record = Record::Batch(batch);
+        let written = wal.append(&record);
+        let Record::Batch(taken) = record else {
+            return Ok(Committed::default());
+        };
+        batch = taken;
+        let volatile = written.is_err();
+        let sequence = match written {
+            Ok(sequence) => sequence,
+            Err(e) => {
+                self.live.write_failures.fetch_add(1, Ordering::Relaxed);
+                if strict || matches!(e, Error::BatchTooLarge) {
+                    self.live.refused.fetch_add(1, Ordering::Relaxed);
+                    return Err(e.into());
+                }
+                // Not logged: the next batch with these series names them again.
+                batch.series.clear();
+                wal.skip()
+            }
+        };
+        let applied = self.head.write().apply(sequence, batch);
+        if volatile {
+            self.live
+                .volatile
+                .fetch_add(applied.samples as u64, Ordering::Relaxed);
+        }
+        Ok(Committed {
+            samples: applied.samples,
+            new_series: applied.new_series,
+        })
+    }
+
+    /// Names the series of a batch that the log does not know. Retention may have let go of a series
+    /// since the batch looked it up: then it gets a new number.
+    fn resolve(&self, mut builder: BatchBuilder) -> Batch {
+        let mut moved = Vec::new();
+        {
+            let head = self.head.read();
+            for (id, labels) in builder.series() {
+                match head.table().get(id) {
+                    Some(series) if series.state.logged => {}
+                    Some(_) => builder.batch.series.push((id, labels.clone())),
+                    None => moved.push((id, labels.clone())),
+                }
+            }
+        }
+        if !moved.is_empty() {
+            let mut head = self.head.write();
+            for (old, labels) in moved {
+                if let Some(new) = head.series_id(&labels) {
+                    builder.batch.rename(old, new);
+                    builder.batch.series.push((new, labels));
+                }
+            }
+        }
+        builder.batch.out_of_order = self.live.window_ms.load(Ordering::Relaxed) > 0;
+        builder.batch
+    }
+}
+
+impl Storage for Db {
+    fn appender(&self) -> Box<dyn Appender + '_> {
+        Box::new(DbAppender::new(self, false))
+    }
+
+    fn push_appender(&self) -> Box<dyn Appender + '_> {
+        Box::new(DbAppender::new(self, true))
+    }
+
+    fn querier(&self, min_ms: i64, max_ms: i64) -> Result<Box<dyn Querier + '_>, storage::Error> {
+        Ok(Box::new(DbQuerier::new(&self.head, min_ms, max_ms)))
+    }
+}
+
+fn apply(head: &mut Head, sequence: u64, record: Record) {
+    match record {
+        Record::Batch(batch) => {
+            head.apply(sequence, batch);
+        }
+        Record::Delete {
+            ids,
+            min_ms,
+            max_ms,
+        } => {
+            head.delete(&ids, min_ms, max_ms);
+            head.advance(sequence);
+        }
+    }
+}
+
+/// Refuses a folder that a newer version wrote; names the format of a new one.
+fn check_format(disk: &Arc<dyn Disk>) -> Result<(), Error> {
+    let text = match disk.read(FORMAT) {
+        Ok(bytes) => bytes,
+        Err(e) if e.is_not_found() => {
+            let text = format!("watchfire tsdb {FORMAT_VERSION}\n");
+            return match disk.replace(FORMAT, text.as_bytes()) {
+                Err(e) if !e.is_full() => Err(e.into()),
+                _ => Ok(()),
+            };
+        }
+        Err(e) => return Err(e.into()),
+    };
+    let found = std::str::from_utf8(&text)
+        .ok()
+        .and_then(|text| text.trim_end().strip_prefix("watchfire tsdb "))
+        .and_then(|version| version.parse().ok())
+        .ok_or_else(|| Error::corrupt(FORMAT, 0, &"no format version"))?;
+    if found > FORMAT_VERSION {
+        return Err(Error::NewerFormat {
+            path: FORMAT.to_owned(),
+            found,
+            known: FORMAT_VERSION,
+        });
+    }
+    Ok(())
+}

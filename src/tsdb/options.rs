@@ -1,0 +1,45 @@
+use std::sync::Arc;
+
+use super::recovery::Progress;
+
+/// How a [`super::Db`] behaves.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Samples older than this, before now, are let go. Default: 15 days. 0 for ever.
+    pub retention_ms: i64,
+    /// Samples may take so many bytes; older ones are let go first. Default: 0, no limit.
+    pub retention_bytes: u64,
+    /// How far a sample may lie behind the newest of the store when it is older than the newest of its
+    /// series. Default: 0, not at all.
+    pub out_of_order_window_ms: i64,
+    /// How many exemplars are kept; 0 for none. Default: 100,000.
+    pub exemplars_max: usize,
+    /// Bytes of a segment of the log. Default: 8 MiB.
+    pub segment_bytes: u64,
+    /// The log is synced this often, so that a power cut loses at most so much; 0 for at every maintenance.
+    /// Default: 1 second.
+    pub sync_interval_ms: i64,
+    /// A checkpoint is written when the log has grown by this, or by 256 bytes per series if that is more.
+    /// Default: 64 MiB.
+    pub checkpoint_bytes: u64,
+    /// A checkpoint is written at least this often while there is something to write. Default: 2 hours.
+    pub checkpoint_interval_ms: i64,
+    /// Told how far opening is.
+    pub progress: Option<Arc<Progress>>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            retention_ms: 15 * 24 * 3600 * 1000,
+            retention_bytes: 0,
+            out_of_order_window_ms: 0,
+            exemplars_max: 100_000,
+            segment_bytes: 8 << 20,
+            sync_interval_ms: 1000,
+            checkpoint_bytes: 64 << 20,
+            checkpoint_interval_ms: 2 * 3600 * 1000,
+            progress: None,
+        }
+    }
+}

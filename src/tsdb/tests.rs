@@ -1,0 +1,501 @@
+//! The engine as a whole, over disks that crash.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::disk::Disk;
+use crate::disk::faulty::FaultyDisk;
+use crate::disk::memory::MemoryDisk;
+use crate::disk::os::OsDisk;
+use crate::model::{Exemplar, Labels, Matcher, Metadata, Sample, SampleValue};
+use crate::storage::{self, AppendError, SelectHints, Storage};
+
+fn series(i: i64) -> Labels {
+    Labels::from_pairs([("__name__", "m"), ("i", &i.to_string())])
+}
+
+fn hints() -> SelectHints {
+    SelectHints {
+        min_ms: i64::MIN,
+        max_ms: i64::MAX,
+        step_ms: 0,
+        function: String::new(),
+        limit: 0,
+    }
+}
+
+fn open(disk: &impl DiskHandle, options: Options) -> Db {
+    Db::open(disk.handle(), options, 0).unwrap()
+}
+
+trait DiskHandle {
+    fn handle(&self) -> Arc<dyn Disk>;
+}
+
+impl<D: Disk + Clone + 'static> DiskHandle for D {
+    fn handle(&self) -> Arc<dyn Disk> {
+        Arc::new(self.clone())
+    }
+}
+
+fn put(db: &Db, samples: &[(i64, i64, f64)]) -> Result<storage::Committed, storage::Error> {
+    let mut batch = db.appender();
+    for (i, ms, v) in samples {
+        batch
+            .append(None, &series(*i), Sample::float(*ms, *v))
+            .unwrap();
+    }
+    batch.commit()
+}
+
+/// Every series with its samples, as text.
+fn dump(db: &Db) -> Vec<String> {
+    let querier = db.querier(i64::MIN, i64::MAX).unwrap();
+    let mut lines = Vec::new();
+    for entry in querier.select(&hints(), &[]).unwrap() {
+        let entry = entry.unwrap();
+        for sample in entry.samples {
+            let sample = sample.unwrap();
+            let value = match sample.value {
+                SampleValue::Float(v) => format!("{:x}", v.to_bits()),
+                other => format!("{other:?}"),
+            };
+            lines.push(format!("{} {} {value}", entry.labels, sample.timestamp_ms));
+        }
+    }
+    lines
+}
+
+#[test]
+fn what_was_visible_is_there_after_kill_9() {
+    let disk = MemoryDisk::new();
+    let db = open(&disk, Options::default());
+    for t in 0..300 {
+        put(&db, &[(1, t * 10, t as f64), (2, t * 10, 0.1 * t as f64)]).unwrap();
+    }
+    let before = dump(&db);
+    assert_eq!(before.len(), 600);
+    disk.kill();
+    let db = open(&disk, Options::default());
+    assert_eq!(dump(&db), before);
+    assert_eq!(db.recovery().damages, []);
+    put(&db, &[(1, 3000, 7.0)]).unwrap();
+    disk.kill();
+    assert_eq!(dump(&open(&disk, Options::default())).len(), 601);
+}
+
+#[test]
+fn checkpoints_cut_the_log_and_lose_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = OsDisk::open(folder.path()).unwrap();
+    let options = Options {
+        segment_bytes: 2000,
+        checkpoint_bytes: 5000,
+        ..Options::default()
+    };
+    let db = open(&disk, options.clone());
+    let mut checkpoints = 0;
+    for t in 0..2000 {
+        put(
+            &db,
+            &[(1, t * 10, t as f64), (t % 7, t * 10 + 1, 0.1 * t as f64)],
+        )
+        .unwrap();
+        let done = db.maintain(t * 10);
+        assert!(done.errors.is_empty(), "{:?}", done.errors);
+        checkpoints += usize::from(done.checkpoint_bytes.is_some());
+    }
+    assert!(checkpoints > 3);
+    assert!(db.status().wal_bytes < 20_000, "{}", db.status().wal_bytes);
+    let before = dump(&db);
+    drop(db);
+    let db = open(&disk, options.clone());
+    assert!(db.recovery().checkpoints > 0);
+    assert_eq!(dump(&db), before);
+    db.close().unwrap();
+    drop(db);
+    let db = open(&disk, options);
+    assert_eq!(
+        db.recovery().records,
+        0,
+        "a clean stop leaves nothing to replay"
+    );
+    assert_eq!(dump(&db), before);
+}
+
+#[test]
+fn a_second_process_is_refused() {
+    let disk = MemoryDisk::new();
+    let db = open(&disk, Options::default());
+    let second = Db::open(disk.handle(), Options::default(), 0);
+    assert!(matches!(
+        second,
+        Err(Error::Disk(crate::disk::Error::Locked { .. }))
+    ));
+    db.close().unwrap();
+    assert!(matches!(
+        put(&db, &[(1, 1, 1.0)]),
+        Err(storage::Error::Closed)
+    ));
+    open(&disk, Options::default());
+}
+
+#[test]
+fn a_folder_of_a_newer_version_is_refused() {
+    let disk = MemoryDisk::new();
+    disk.replace("tsdb/format", b"watchfire tsdb 99\n").unwrap();
+    let refused = Db::open(disk.handle(), Options::default(), 0).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "tsdb/format: format version 99 is newer than this program's 1"
+    );
+}
+
+#[test]
+fn readers_keep_their_view_while_batches_come() {
+    let disk = MemoryDisk::new();
+    let db = open(&disk, Options::default());
+    put(&db, &[(1, 10, 1.0), (2, 10, 1.0)]).unwrap();
+    let querier = db.querier(i64::MIN, i64::MAX).unwrap();
+    put(&db, &[(1, 20, 1.0), (3, 20, 1.0)]).unwrap();
+    let count = |querier: &dyn storage::Querier| -> usize {
+        querier
+            .select(&hints(), &[])
+            .unwrap()
+            .map(|entry| entry.unwrap().samples.count())
+            .sum()
+    };
+    assert_eq!(count(&*querier), 2);
+    assert_eq!(querier.label_values("i", &[], 0).unwrap(), ["1", "2"]);
+    drop(querier);
+    assert_eq!(count(&*db.querier(i64::MIN, i64::MAX).unwrap()), 4);
+}
+
+#[test]
+fn a_batch_that_is_dropped_leaves_no_trace() {
+    let disk = MemoryDisk::new();
+    let db = open(&disk, Options::default());
+    let mut batch = db.appender();
+    batch
+        .append(None, &series(1), Sample::float(1, 1.0))
+        .unwrap();
+    drop(batch);
+    let querier = db.querier(i64::MIN, i64::MAX).unwrap();
+    assert!(querier.label_names(&[], 0).unwrap().is_empty());
+    drop(querier);
+    put(&db, &[(1, 1, 2.0)]).unwrap();
+    disk.kill();
+    assert_eq!(dump(&open(&disk, Options::default())).len(), 1);
+}
+
+#[test]
+fn a_full_disk_refuses_pushes_keeps_scrapes_and_heals() {
+    let disk = MemoryDisk::new();
+    let db = open(&disk, Options::default());
+    put(&db, &[(1, 10, 1.0)]).unwrap();
+    disk.set_capacity(Some(disk.used() + 30));
+    put(&db, &[(1, 20, 2.0), (2, 20, 2.0)]).unwrap();
+    put(&db, &[(1, 30, 3.0), (2, 30, 3.0)]).unwrap();
+    let mut push = db.push_appender();
+    push.append(None, &series(3), Sample::float(30, 1.0))
+        .unwrap();
+    assert!(matches!(push.commit(), Err(storage::Error::Full(_))));
+    let status = db.status();
+    assert_eq!((status.volatile_samples, status.log_broken), (4, true));
+    assert_eq!(dump(&db).len(), 5);
+    assert!(!db.maintain(2000).errors.is_empty());
+    disk.set_capacity(None);
+    let done = db.maintain(4000);
+    assert!(done.healed && done.checkpoint_bytes.is_some(), "{done:?}");
+    assert!(!db.status().is_volatile());
+    let mut push = db.push_appender();
+    push.append(None, &series(3), Sample::float(30, 1.0))
+        .unwrap();
+    push.commit().unwrap();
+    let before = dump(&db);
+    assert_eq!(before.len(), 6);
+    disk.kill();
+    let db = open(&disk, Options::default());
+    assert_eq!(dump(&db), before);
+    assert_eq!(db.recovery().damages, []);
+}
+
+#[test]
+fn damage_in_the_middle_costs_what_it_hits_and_is_kept_aside() {
+    let disk = MemoryDisk::new();
+    let db = open(&disk, Options::default());
+    for t in 0..10 {
+        put(&db, &[(1, t, t as f64)]).unwrap();
+    }
+    disk.kill();
+    let size = disk.read("tsdb/wal/00000001").unwrap().len() as u64;
+    disk.flip_bit("tsdb/wal/00000001", size * 4);
+    let db = open(&disk, Options::default());
+    assert_eq!(dump(&db).len(), 9);
+    assert_eq!(db.recovery().damages.len(), 1);
+    assert!(
+        db.maintain(1).checkpoint_bytes.is_some(),
+        "damage calls for a checkpoint"
+    );
+    assert_eq!(disk.list("tsdb/quarantine").unwrap(), ["wal-00000001"]);
+    disk.kill();
+    let db = open(&disk, Options::default());
+    assert_eq!((dump(&db).len(), db.recovery().damages.len()), (9, 0));
+}
+
+#[test]
+fn deleted_samples_stay_deleted() {
+    let disk = MemoryDisk::new();
+    let db = open(&disk, Options::default());
+    for t in 0..200 {
+        put(&db, &[(1, t, 1.0), (2, t, 1.0)]).unwrap();
+    }
+    let one = [Matcher::equal("i", "1")];
+    assert_eq!(db.delete_series(&one, 50, 149).unwrap(), 1);
+    assert_eq!(dump(&db).len(), 300);
+    disk.kill();
+    let db = open(&disk, Options::default());
+    assert_eq!(dump(&db).len(), 300);
+    db.delete_series(&one, i64::MIN, i64::MAX).unwrap();
+    db.maintain(100_000);
+    db.maintain(200_000);
+    db.checkpoint_now().unwrap();
+    disk.kill();
+    let db = open(&disk, Options::default());
+    assert_eq!(dump(&db).len(), 200);
+    let querier = db.querier(i64::MIN, i64::MAX).unwrap();
+    assert_eq!(querier.label_values("i", &[], 0).unwrap(), ["2"]);
+}
+
+#[test]
+fn retention_lets_old_samples_go_for_good() {
+    let disk = MemoryDisk::new();
+    let options = Options {
+        retention_ms: 1_000_000,
+        ..Options::default()
+    };
+    let db = open(&disk, options.clone());
+    for t in 0..1000 {
+        put(&db, &[(1, t * 10_000, 1.0)]).unwrap();
+    }
+    put(&db, &[(2, 9_000_000, 1.0)]).unwrap();
+    db.maintain(10_000_000);
+    let left = dump(&db).len();
+    assert!((101..=101 + 120).contains(&left), "{left}");
+    db.maintain(12_000_000);
+    assert_eq!(dump(&db).len(), 0);
+    assert_eq!(db.status().series, 0);
+    db.checkpoint_now().unwrap();
+    disk.kill();
+    let db = open(&disk, options);
+    assert_eq!((db.status().series, dump(&db).len()), (0, 0));
+    // The labels come back under a new number.
+    put(&db, &[(1, 13_000_000, 1.0)]).unwrap();
+    disk.kill();
+    assert_eq!(dump(&open(&disk, Options::default())).len(), 1);
+}
+
+#[test]
+fn exemplars_metadata_and_histograms_survive() {
+    let disk = MemoryDisk::new();
+    let db = open(&disk, Options::default());
+    let mut histogram = chunk::tests::histogram(3);
+    histogram.count = 9;
+    for t in 1..=3 {
+        let mut batch = db.appender();
+        let id = batch
+            .append(None, &series(1), Sample::float(t, 1.0))
+            .unwrap();
+        let exemplar = Exemplar {
+            labels: Labels::from_pairs([("trace_id", "x")]),
+            value: t as f64,
+            timestamp_ms: None,
+        };
+        batch.append_exemplar(id, exemplar).unwrap();
+        let metadata = Metadata {
+            help: "helps".to_owned(),
+            ..Metadata::default()
+        };
+        batch.update_metadata(id, metadata).unwrap();
+        let sample = Sample {
+            timestamp_ms: t,
+            start_timestamp_ms: -5,
+            value: SampleValue::Histogram(Arc::new(histogram.clone())),
+        };
+        batch.append(None, &series(2), sample).unwrap();
+        batch.commit().unwrap();
+        if t == 2 {
+            db.checkpoint_now().unwrap();
+        }
+    }
+    let before = dump(&db);
+    disk.kill();
+    let db = open(&disk, Options::default());
+    assert_eq!(dump(&db), before);
+    let querier = db.querier(2, 10).unwrap();
+    let exemplars = querier.exemplars(&[vec![]]).unwrap();
+    let times: Vec<_> = exemplars[0]
+        .exemplars
+        .iter()
+        .map(|e| e.timestamp_ms)
+        .collect();
+    assert_eq!(times, [Some(2), Some(3)]);
+    assert_eq!(db.metadata(&[], 0)[0].1.help, "helps");
+}
+
+#[test]
+fn upstreams_errors_for_samples_that_cannot_be_taken() {
+    let disk = MemoryDisk::new();
+    let db = open(&disk, Options::default());
+    put(&db, &[(1, 10_000_000, 1.0)]).unwrap();
+    let mut batch = db.appender();
+    let mut try_at = |ms, v| {
+        batch
+            .append(None, &series(1), Sample::float(ms, v))
+            .map(|_| ())
+    };
+    assert_eq!(try_at(10_000_000, 1.0), Ok(()));
+    assert_eq!(
+        try_at(10_000_000, 2.0),
+        Err(AppendError::DuplicateTimestamp)
+    );
+    assert_eq!(try_at(9_999_999, 2.0), Err(AppendError::OutOfOrder));
+    assert_eq!(try_at(1, 2.0), Err(AppendError::OutOfBounds));
+    assert_eq!(try_at(10_000_001, 2.0), Ok(()));
+    assert_eq!(
+        try_at(10_000_001, 3.0),
+        Err(AppendError::DuplicateTimestamp)
+    );
+    assert_eq!(batch.commit().unwrap().samples, 1);
+}
+
+#[test]
+fn readers_see_whole_batches_while_many_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = OsDisk::open(folder.path()).unwrap();
+    let options = Options {
+        checkpoint_bytes: 20_000,
+        segment_bytes: 5_000,
+        ..Options::default()
+    };
+    let db = open(&disk, options);
+    let rounds = 150;
+    std::thread::scope(|scope| {
+        let db = &db;
+        for writer in 0..3 {
+            scope.spawn(move || {
+                for t in 1..=rounds {
+                    let samples: Vec<_> = (0..20)
+                        .map(|i| (writer * 100 + i, t * 1000, t as f64))
+                        .collect();
+                    put(db, &samples).unwrap();
+                }
+            });
+        }
+        scope.spawn(move || {
+            for t in 0..50 {
+                let done = db.maintain(t * 2000);
+                assert!(done.errors.is_empty(), "{:?}", done.errors);
+            }
+        });
+        for _ in 0..60 {
+            let querier = db.querier(i64::MIN, i64::MAX).unwrap();
+            let mut counts = [const { Vec::new() }; 3];
+            for entry in querier.select(&hints(), &[]).unwrap() {
+                let entry = entry.unwrap();
+                let writer = entry.labels.get("i").unwrap().parse::<usize>().unwrap() / 100;
+                counts[writer].push(entry.samples.count());
+            }
+            for counts in counts {
+                let whole = counts.is_empty() || counts.len() == 20;
+                assert!(
+                    whole && counts.windows(2).all(|pair| pair[0] == pair[1]),
+                    "{counts:?}"
+                );
+            }
+        }
+    });
+    let before = dump(&db);
+    assert_eq!(before.len(), 3 * 20 * rounds as usize);
+    drop(db);
+    assert_eq!(dump(&open(&disk, Options::default())), before);
+}
+
+/// Runs the same work and stops the machine in the middle of operation `stop`. Returns what was
+/// visible at the end, and what was said to be safe from a power cut.
+fn run_until(disk: &FaultyDisk, stop: u64) -> (Vec<String>, Vec<String>) {
+    let options = Options {
+        segment_bytes: 600,
+        checkpoint_bytes: 1500,
+        sync_interval_ms: 20,
+        ..Options::default()
+    };
+    disk.stop_after(stop);
+    let Ok(db) = Db::open(disk.handle(), options, 0) else {
+        return (Vec::new(), Vec::new());
+    };
+    let (mut visible, mut safe) = (Vec::new(), Vec::new());
+    for t in 0..60 {
+        let mut batch = db.push_appender();
+        for i in 0..=t % 3 {
+            let sample = Sample::float(t * 10, (t * i) as f64);
+            batch.append(None, &series(i), sample).unwrap();
+        }
+        if batch.commit().is_ok() {
+            visible = dump(&db);
+        }
+        if db.maintain(t * 10).synced {
+            safe.clone_from(&visible);
+        }
+        if disk.stopped() {
+            break;
+        }
+    }
+    (visible, safe)
+}
+
+#[test]
+fn kill_9_in_the_middle_of_every_operation_loses_nothing_visible() {
+    let disk = FaultyDisk::new(0);
+    run_until(&disk, u64::MAX / 2);
+    let operations = disk.operations();
+    assert!(operations > 100);
+    for stop in 0..operations {
+        let disk = FaultyDisk::new(stop);
+        let (visible, _) = run_until(&disk, stop);
+        disk.kill();
+        let db = open(&disk, Options::default());
+        let after = dump(&db);
+        for line in &visible {
+            assert!(after.contains(line), "stop {stop}: {line} is lost");
+        }
+        assert_eq!(db.recovery().damages, [], "stop {stop}");
+        put(&db, &[(0, 1_000, 1.0)]).unwrap();
+        let before = dump(&db);
+        disk.kill();
+        assert_eq!(
+            dump(&open(&disk, Options::default())),
+            before,
+            "stop {stop}"
+        );
+    }
+}
+
+#[test]
+fn a_power_cut_in_the_middle_of_every_operation_loses_nothing_synced() {
+    let disk = FaultyDisk::new(0);
+    run_until(&disk, u64::MAX / 2);
+    for stop in 0..disk.operations() {
+        let disk = FaultyDisk::new(1000 + stop);
+        let (_, safe) = run_until(&disk, stop);
+        disk.power_cut();
+        let db = open(&disk, Options::default());
+        let after = dump(&db);
+        for line in &safe {
+            assert!(after.contains(line), "stop {stop}: {line} is lost");
+        }
+        db.sync_now().unwrap();
+        disk.power_cut();
+        assert_eq!(dump(&open(&disk, Options::default())), after, "stop {stop}");
+    }
+}
