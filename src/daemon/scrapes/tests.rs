@@ -191,6 +191,14 @@ async fn until(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
+/// How many targets of a job have been scraped, well or not.
+fn scraped(scrapes: &Scrapes, job: &str) -> usize {
+    let views = scrapes.views();
+    let pool = views.iter().find(|pool| pool.name == job).unwrap();
+    let done = |target: &&TargetView| target.last_scrape.is_some();
+    pool.active.iter().filter(done).count()
+}
+
 fn target(scrapes: &Scrapes, job: &str) -> TargetView {
     let views = scrapes.views();
     let pool = views.iter().find(|pool| pool.name == job).unwrap();
@@ -305,8 +313,13 @@ async fn series_of_a_target_that_is_gone_end_and_others_go_on() {
             config("b", "/good", &both),
         ])
         .unwrap();
-    until("samples", || {
-        !values(&store, "a", "a").is_empty() && !values(&store, "a", "b").is_empty()
+    // A target that goes before its first scrape leaves no series to end: wait for all of them.
+    until("samples of every target", || {
+        scraped(&scrapes, "a") == 2
+            && scraped(&scrapes, "b") == 2
+            && values(&store, "up", "a").len() >= 2
+            && !values(&store, "a", "a").is_empty()
+            && !values(&store, "a", "b").is_empty()
     })
     .await;
     scrapes.apply(vec![config("b", "/good", &both)]).unwrap();
