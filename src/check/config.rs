@@ -13,7 +13,8 @@ use crate::text::quote::quote;
 use crate::text::yaml;
 use crate::time::Span;
 
-use super::{Finding, Severity};
+use super::Finding;
+use super::lint::{Page, errors};
 
 /// How a `prometheus.yml` is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -85,10 +86,10 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    fn say(&mut self, severity: Severity, message: impl Into<String>) {
+    fn say(&mut self, page: &'static Page, message: impl Into<String>) {
         self.report
             .findings
-            .push(Finding::new(severity, self.name, message));
+            .push(Finding::new(page, self.name, message));
     }
 
     fn run(&mut self, config: &Config) {
@@ -102,7 +103,7 @@ impl Checker<'_> {
             self.alertmanager(alertmanager);
         }
         for warning in &config.warnings {
-            self.say(Severity::Warning, warning.clone());
+            self.say(&errors::CONFIG_WARNING, warning.clone());
         }
         for unsupported in &config.unsupported {
             let place = match &unsupported.job {
@@ -113,7 +114,7 @@ impl Checker<'_> {
                 "{}{place} is right, but watchfire cannot run it",
                 unsupported.section
             );
-            let finding = Finding::new(Severity::Info, self.name, text);
+            let finding = Finding::new(&errors::UNSUPPORTED, self.name, text);
             self.report
                 .findings
                 .push(finding.with_hint(unsupported.hint.clone()));
@@ -125,13 +126,13 @@ impl Checker<'_> {
             let found = match self.files.glob(pattern) {
                 Ok(found) => found,
                 Err(reason) => {
-                    self.say(Severity::Error, reason);
+                    self.say(&errors::CONFIG, reason);
                     continue;
                 }
             };
             if found.is_empty() && !pattern.contains('*') {
                 let text = format!("{} does not point to an existing file", quote(pattern));
-                self.say(Severity::Error, text);
+                self.say(&errors::CONFIG, text);
             }
             let names = found.iter().map(|path| path.display().to_string());
             self.report.rule_files.extend(names);
@@ -148,13 +149,13 @@ impl Checker<'_> {
                 "too long scrape interval found, data point will be marked as stale - job: {name}, interval: {}",
                 job.options.scrape_interval
             );
-            self.say(Severity::Lint, text);
+            self.say(&errors::SCRAPE_INTERVAL, text);
         }
         let mut pool = Pool::new(Arc::new(job.options.clone()));
         let whose = format!("scrape job {}", quote(name));
         for groups in self.groups(&job.discovery, &whose) {
             for failure in pool.sync(&groups).failures {
-                self.say(Severity::Error, failure);
+                self.say(&errors::CONFIG, failure);
             }
         }
     }
@@ -174,7 +175,7 @@ impl Checker<'_> {
                     let address = labels.get("__address__").unwrap_or_default();
                     if address.contains('/') {
                         let text = format!("{} is not a valid hostname", quote(address));
-                        self.say(Severity::Error, text);
+                        self.say(&errors::CONFIG, text);
                     }
                 }
             }
@@ -206,7 +207,7 @@ impl Checker<'_> {
                 "file {} for file_sd in {whose} does not exist",
                 quote(pattern)
             );
-            self.say(Severity::Warning, text);
+            self.say(&errors::CONFIG_WARNING, text);
         }
         for path in found {
             let read = self.files.read(&path).map_err(|error| error.to_string());
@@ -217,7 +218,7 @@ impl Checker<'_> {
                 Ok(groups) => known.push(groups),
                 Err(reason) => {
                     let text = format!("checking SD file {}: {reason}", quote(pattern));
-                    self.say(Severity::Error, text);
+                    self.say(&errors::CONFIG, text);
                 }
             }
         }
@@ -249,7 +250,7 @@ impl Checker<'_> {
                 "error checking {what} {}: stat {shown}: {reason}",
                 quote(&shown.to_string())
             );
-            self.say(Severity::Error, text);
+            self.say(&errors::CONFIG, text);
         }
     }
 }
@@ -278,7 +279,7 @@ fn findings(
         .err()
         .unwrap_or_default()
         .into_iter()
-        .map(|problem| Finding::at(Severity::Error, name, source, problem))
+        .map(|problem| Finding::refused(&errors::CONFIG, name, source, problem))
         .collect()
 }
 

@@ -3,15 +3,17 @@
 //! Findings are data: the command line shows them, programs that embed the library do what they like.
 //! [`rules()`] checks a rule file, [`config()`] a `prometheus.yml` and all that it names, [`metrics()`] a
 //! page of metrics; [`alertmanager`] and [`web`] check those configurations, [`unit_test`] runs promtool's
-//! unit tests of rules.
+//! unit tests of rules. Every finding names the check that made it; [`lint::catalogue`] explains them.
 
 mod config;
 mod finding;
+pub mod fix;
+pub mod lint;
 pub mod metrics;
 mod rules;
 pub mod unit_test;
 
 pub use config::{ConfigCheck, ConfigReport, alertmanager, config, web};
-pub use finding::{Finding, Severity};
+pub use finding::{Finding, FindingPlace, PlaceWithin, RuleName, Severity};
 pub use metrics::metrics;
-pub use rules::{RulesReport, rules};
+pub use rules::{RuleFile, RulesReport, rules};

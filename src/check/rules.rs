@@ -1,11 +1,10 @@
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::Labels;
-use crate::rules::file::{self, FileOptions, FileRule, RuleGroupFile};
-use crate::text::yaml::{self, Problem};
+use crate::rules::file::{self, FileGroup, FileOptions};
+use crate::text::yaml::{self, Document};
 
-use super::{Finding, Severity};
+use super::Finding;
+use super::lint::{duplicate, errors};
 
 /// What is to say on a rule file.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -16,6 +15,55 @@ pub struct RulesReport {
     pub findings: Vec<Finding>,
 }
 
+/// A rule file as the checks see it: the tree it was written as, and the rules that are right.
+#[derive(Debug, Clone)]
+pub struct RuleFile {
+    /// The file's name as it was given.
+    pub name: String,
+    /// The text of the whole file, and the node that holds `groups`: the file's root, or the `spec` of a
+    /// Kubernetes object.
+    pub document: Document,
+    /// The groups with the rules that are right.
+    pub groups: Vec<FileGroup>,
+}
+
+impl RuleFile {
+    /// Reads the groups of a document; what is wrong with the others comes as findings.
+    pub fn new(name: &str, document: Document, options: &FileOptions) -> (Self, Vec<Finding>) {
+        let (read, problems) = file::read(&document, &document.root, options);
+        let findings = problems
+            .into_iter()
+            .map(|problem| Finding::refused(&errors::RULE, name, &document.source, problem))
+            .collect();
+        let file = Self {
+            name: name.to_owned(),
+            document,
+            groups: read.groups,
+        };
+        (file, findings)
+    }
+
+    /// Reads the first document of a text. There is no file when the text is no YAML.
+    pub fn parse(name: &str, bytes: &[u8], options: &FileOptions) -> (Option<Self>, Vec<Finding>) {
+        match yaml::utf8(bytes).and_then(yaml::parse_first) {
+            Ok(document) => {
+                let (file, findings) = Self::new(name, document, options);
+                (Some(file), findings)
+            }
+            Err(problem) => {
+                let source: Arc<str> = Arc::from(&*String::from_utf8_lossy(bytes));
+                let finding = Finding::refused(&errors::RULE, name, &source, problem);
+                (None, vec![finding])
+            }
+        }
+    }
+
+    /// How many rules are right.
+    pub fn rule_count(&self) -> usize {
+        self.groups.iter().map(|group| group.rules.len()).sum()
+    }
+}
+
 /// Checks a rule file. `lint_duplicates`: rules of the same name and labels are findings too.
 pub fn rules(
     name: &str,
@@ -23,58 +71,23 @@ pub fn rules(
     options: &FileOptions,
     lint_duplicates: bool,
 ) -> RulesReport {
-    let source: Arc<str> = Arc::from(&*String::from_utf8_lossy(bytes));
-    let parsed = yaml::utf8(bytes)
-        .map_err(|problem| vec![problem])
-        .and_then(|text| file::parse(text, options));
-    match parsed {
-        Ok(file) => RulesReport {
-            rules: file.groups.iter().map(|group| group.rules.len()).sum(),
+    match RuleFile::parse(name, bytes, options) {
+        (Some(file), findings) if findings.is_empty() => RulesReport {
+            rules: file.rule_count(),
             findings: if lint_duplicates {
-                duplicates(name, &source, &file)
+                duplicate::find(&file)
             } else {
                 Vec::new()
             },
         },
-        Err(problems) => RulesReport {
-            rules: 0,
-            findings: problems
-                .into_iter()
-                .map(|problem| Finding::at(Severity::Error, name, &source, problem))
-                .collect(),
-        },
+        (_, findings) => RulesReport { rules: 0, findings },
     }
-}
-
-/// compat: rules count as the same by their name and their own labels, whatever the group.
-fn duplicates(name: &str, source: &Arc<str>, file: &RuleGroupFile) -> Vec<Finding> {
-    let mut seen: BTreeMap<(String, Labels), &FileRule> = BTreeMap::new();
-    let mut findings = Vec::new();
-    for rule in file.groups.iter().flat_map(|group| &group.rules) {
-        let labels = Labels::from_pairs(rule.labels.iter().cloned());
-        let Some(first) = seen.get(&(rule.name.clone(), labels.clone())) else {
-            seen.insert((rule.name.clone(), labels), rule);
-            continue;
-        };
-        let shown = if labels.is_empty() {
-            "without labels".to_owned()
-        } else {
-            format!("with the labels {labels}")
-        };
-        let message = format!(
-            "duplicate rule: {} {shown} stands in line {} already; might cause inconsistency while recording expressions",
-            rule.name, first.place.start.line
-        );
-        let hint = "give one of them another name or a label of its own";
-        let problem = Problem::at(rule.place.start, message).with_hint(hint);
-        findings.push(Finding::at(Severity::Lint, name, source, problem));
-    }
-    findings
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::Severity;
 
     #[test]
     fn duplicates_are_lints_with_a_place() {
@@ -83,6 +96,7 @@ mod tests {
         assert_eq!(report.rules, 3);
         assert_eq!(report.findings.len(), 1);
         assert_eq!(report.findings[0].severity, Severity::Lint);
+        assert_eq!(report.findings[0].id(), "W001");
         assert!(
             report.findings[0]
                 .to_string()
@@ -92,5 +106,37 @@ mod tests {
         );
         let report = rules("f.yml", text, &FileOptions::default(), false);
         assert!(report.findings.is_empty());
+    }
+
+    #[test]
+    fn mistakes_carry_their_ids() {
+        for (rule, id) in [
+            ("- alert: A\n    expr: up\n    severity: x", "E002"),
+            ("- alert: A\n    expr: up\n    expr: up", "E003"),
+            ("- alert: A\n    expr: [up]", "E004"),
+            ("- alert: A\n    expr: up{", "E005"),
+            (
+                "- alert: A\n    expr: up\n    labels: {a: '{{ $x }}'}",
+                "E006",
+            ),
+            ("- alert: A\n    record: b\n    expr: up", "E007"),
+            ("- alert: {{ a", "E001"),
+        ] {
+            let text = format!("groups:\n- name: a\n  rules:\n  {rule}\n");
+            let report = rules("f.yml", text.as_bytes(), &FileOptions::default(), true);
+            assert_eq!(report.findings[0].id(), id, "{rule}");
+        }
+    }
+
+    #[test]
+    fn a_mistake_in_a_block_scalar_is_told_in_both() {
+        let text =
+            b"groups:\n- name: a\n  rules:\n  - alert: A\n    expr: |\n      sum(up)\n      + foo bar\n";
+        let report = rules("f.yml", text, &FileOptions::default(), true);
+        let finding = &report.findings[0];
+        let place = finding.place.as_ref().unwrap();
+        assert_eq!((place.line, place.column), (7, 13));
+        let within = finding.within.as_ref().unwrap();
+        assert_eq!((within.line, within.column), (2, 7));
     }
 }

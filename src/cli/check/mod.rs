@@ -263,7 +263,7 @@ fn check_rules(matches: &ArgMatches, tally: &mut Tally, name: &str, options: Fil
     let bytes = match read(name) {
         Ok(bytes) => bytes,
         Err(error) => {
-            tally.show(&[Finding::new(Severity::Error, name, error.to_string())]);
+            tally.show(&[Finding::unreadable(name, error.to_string())]);
             return;
         }
     };

@@ -5,7 +5,7 @@ use crate::promql::ast::Expr;
 use crate::promql::parser;
 use crate::template;
 use crate::text::quote::quote;
-use crate::text::yaml::{Node, Problem, Span};
+use crate::text::yaml::{Node, Problem, ProblemKind, Span};
 
 use super::read::{RawRule, Reader};
 
@@ -111,10 +111,13 @@ fn templates(reader: &Reader<'_>, raw: &RawRule<'_>, who: &str) {
             Some(offset) => {
                 let offset = offset.saturating_sub(template::rules::PROLOGUE_BYTES);
                 Problem::at(reader.document.place_in_scalar(node, offset), message)
+                    .within(node, offset..offset)
             }
             None => Problem::new(node.span, message),
         };
-        reader.decoder.report(problem);
+        reader
+            .decoder
+            .report(problem.of_kind(ProblemKind::Template));
     }
 }
 
@@ -136,6 +139,13 @@ fn expression(reader: &Reader<'_>, raw: &RawRule<'_>, who: &str) -> Option<Expr>
             .document
             .place_in_scalar(node, error.pos.end.min(last)),
     });
-    reader.decoder.fail(span, message);
+    let within = error.pos.start.min(last)..error.pos.end.clamp(error.pos.start.min(last), last);
+    let mut problem = Problem::new(span, message);
+    if let Some(node) = raw.expr_node {
+        problem = problem.within(node, within);
+    }
+    reader
+        .decoder
+        .report(problem.of_kind(ProblemKind::Expression));
     None
 }

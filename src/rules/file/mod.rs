@@ -8,4 +8,4 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-pub use read::{FileGroup, FileOptions, FileRule, FileRuleKind, RuleGroupFile, parse};
+pub use read::{FileGroup, FileOptions, FileRule, FileRuleKind, RuleGroupFile, parse, read};

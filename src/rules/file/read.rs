@@ -85,19 +85,29 @@ pub struct FileRule {
 /// Reads and checks a rule file. An empty file has no groups; only the first YAML document counts.
 pub fn parse(text: &str, options: &FileOptions) -> Result<RuleGroupFile, Vec<Problem>> {
     let document = parse_first(text).map_err(|problem| vec![problem])?;
-    let decoder = Decoder::new(Dialect::V3);
-    let file = Reader {
-        document: &document,
-        decoder: &decoder,
-        options,
-    }
-    .file();
-    let problems = decoder.into_problems();
+    let (file, problems) = read(&document, &document.root, options);
     if problems.is_empty() {
         Ok(file)
     } else {
         Err(problems)
     }
+}
+
+/// Reads the groups of a node of a document (its root, or the part of a larger object that holds
+/// them): the rules that are right, and what is wrong with the others.
+pub fn read(
+    document: &Document,
+    root: &Node,
+    options: &FileOptions,
+) -> (RuleGroupFile, Vec<Problem>) {
+    let decoder = Decoder::new(Dialect::V3);
+    let file = Reader {
+        document,
+        decoder: &decoder,
+        options,
+    }
+    .file(root);
+    (file, decoder.into_problems())
 }
 
 /// What a rule says, before it is known to be right.
@@ -125,8 +135,7 @@ pub(super) struct Reader<'d> {
 }
 
 impl Reader<'_> {
-    fn file(&self) -> RuleGroupFile {
-        let root = &self.document.root;
+    fn file(&self, root: &Node) -> RuleGroupFile {
         let mut groups: Vec<FileGroup> = Vec::new();
         if root.as_sequence().is_some() {
             let text = "cannot unmarshal !!seq into rulefmt.RuleGroups";

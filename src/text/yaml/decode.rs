@@ -5,7 +5,7 @@ use crate::text::duration;
 
 use super::fields::Fields;
 use super::node::{Kind, Node, Span};
-use super::problem::Problem;
+use super::problem::{Problem, ProblemKind};
 use super::resolve::Resolved;
 
 /// Whose rules hold for scalars and for the texts of mistakes.
@@ -97,7 +97,8 @@ impl Decoder {
                     Dialect::V2 => format!("key \"{key}\" already set in map"),
                     Dialect::V3 => already_defined(key, first),
                 };
-                self.fail(entry.key.span, message);
+                let problem = Problem::new(entry.key.span, message);
+                self.report(problem.of_kind(ProblemKind::DuplicateKey));
                 continue;
             }
             out.push((&entry.key, &entry.value));
@@ -243,7 +244,8 @@ impl Decoder {
                 }
             }
         };
-        self.fail(node.span, format!("cannot unmarshal {what} into {wanted}"));
+        let message = format!("cannot unmarshal {what} into {wanted}");
+        self.report(Problem::new(node.span, message).of_kind(ProblemKind::WrongType));
     }
 }
 

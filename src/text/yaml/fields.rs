@@ -4,7 +4,7 @@ use crate::text::suggest;
 
 use super::decode::{Decoder, Dialect, already_defined};
 use super::node::{Kind, Node, Span};
-use super::problem::Problem;
+use super::problem::{Problem, ProblemKind};
 
 /// A mapping that stands for a struct: fields are asked for by name, and [`Fields::finish`] reports
 /// those that nobody asked for.
@@ -59,7 +59,8 @@ impl<'d, 'n> Fields<'d, 'n> {
                     Dialect::V2 => format!("field {name} already set in type {type_name}"),
                     Dialect::V3 => already_defined(name, first),
                 };
-                decoder.fail(entry.key.span, message);
+                let problem = Problem::new(entry.key.span, message);
+                decoder.report(problem.of_kind(ProblemKind::DuplicateKey));
                 continue;
             }
             fields.entries.push(Field {
@@ -260,7 +261,8 @@ impl<'d, 'n> Fields<'d, 'n> {
         for field in self.entries.iter().filter(|field| !field.taken) {
             let name = field.name;
             let message = format!("field {name} not found in type {}", self.type_name);
-            let mut problem = Problem::new(field.key.span, message);
+            let mut problem =
+                Problem::new(field.key.span, message).of_kind(ProblemKind::UnknownField);
             problem.hint = hint(name).or_else(|| {
                 suggest::closest(name, self.asked.iter().copied())
                     .map(|known| format!("did you mean `{known}`?"))

@@ -37,5 +37,5 @@ pub use decode::{Decoder, Dialect};
 pub use fields::Fields;
 pub use node::{Document, Entry, Kind, Node, Place, Span, Style};
 pub use parse::{DEPTH_MAX, parse, parse_first, utf8};
-pub use problem::Problem;
+pub use problem::{Problem, ProblemKind, Within};
 pub use resolve::{Resolved, plain_means_text};

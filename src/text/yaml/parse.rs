@@ -5,7 +5,7 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 
 use super::body::Body;
 use super::node::{Document, Entry, Kind, Node, Place, Span, Style};
-use super::problem::Problem;
+use super::problem::{Problem, ProblemKind};
 
 /// Collections nested deeper than this are refused.
 pub const DEPTH_MAX: usize = 256;
@@ -18,14 +18,20 @@ const REPAIRS_MAX: usize = 64;
 
 /// Reads all documents of a text.
 pub fn parse(text: &str) -> Result<Vec<Document>, Problem> {
-    Reader::new(text)?.documents(usize::MAX)
+    documents(text, usize::MAX)
+}
+
+fn documents(text: &str, wanted: usize) -> Result<Vec<Document>, Problem> {
+    Reader::new(text)
+        .and_then(|reader| reader.documents(wanted))
+        .map_err(|problem| problem.of_kind(ProblemKind::Syntax))
 }
 
 /// Reads the first document; what follows it is not looked at.
 ///
 /// compat: go-yaml's `Unmarshal` does the same. An empty text is a null document.
 pub fn parse_first(text: &str) -> Result<Document, Problem> {
-    let first = Reader::new(text)?.documents(1)?.pop();
+    let first = documents(text, 1)?.pop();
     Ok(first.unwrap_or_else(|| Document {
         root: Node::null(start_of_text()),
         source: Arc::from(text),
@@ -43,7 +49,7 @@ pub fn utf8(bytes: &[u8]) -> Result<&str, Problem> {
             line: good.bytes().filter(|b| *b == b'\n').count() + 1,
             column: good[line_start..].chars().count() + 1,
         };
-        Problem::at(place, "yaml: invalid leading UTF-8 octet")
+        Problem::at(place, "yaml: invalid leading UTF-8 octet").of_kind(ProblemKind::Syntax)
     })
 }
 
