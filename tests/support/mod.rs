@@ -177,8 +177,10 @@ pub fn escape(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
-/// Waits until `done` says so; panics with `what` after `limit`.
+/// Waits until `done` says so; panics with `what` after `limit`, which is there to end a hang: a machine that
+/// is busy with other things gets two minutes at least.
 pub fn wait_for(what: &str, limit: Duration, mut done: impl FnMut() -> bool) {
+    let limit = limit.max(Duration::from_mins(2));
     let started = Instant::now();
     while !done() {
         assert!(

@@ -63,7 +63,7 @@ receivers:
 }
 
 async fn next(told: &mut mpsc::Receiver<String>) -> serde_json::Value {
-    let body = tokio::time::timeout(Duration::from_secs(20), told.recv())
+    let body = tokio::time::timeout(Duration::from_mins(1), told.recv())
         .await
         .expect("in time")
         .expect("a body");
@@ -110,7 +110,7 @@ async fn without_a_router_file_notifications_are_shown_in_the_log() {
         ..alert("A")
     }];
     running.take(alerts).await;
-    for _ in 0..200 {
+    for _ in 0..1200 {
         let now = Clock::real().now();
         let stats = running.handle().with(|router| router.stats(now));
         if stats.counts.delivered == 1 {
