@@ -124,6 +124,193 @@ fn nothing_that_was_shown_is_lost_by_kill_9() {
     assert_eq!(firing, 1, "the notification was repeated");
 }
 
+/// Whether the last reload succeeded, as each place that tells it says.
+fn reload_told(port: u16) -> [Option<bool>; 4] {
+    let metrics = request(port, "GET", "/metrics", "").map(|(_, text)| text);
+    let metric = |name: &str| {
+        let line = metrics.as_ref()?.lines().find(|l| l.starts_with(name))?;
+        line.rsplit_once(' ').map(|(_, value)| value == "1")
+    };
+    [
+        metric("prometheus_config_last_reload_successful "),
+        metric("alertmanager_config_last_reload_successful "),
+        api(port, "/api/v1/status/runtimeinfo").and_then(|i| i["reloadConfigSuccess"].as_bool()),
+        api(port, "/api/v1/notifications").map(|list| {
+            let texts = list.as_array().cloned().unwrap_or_default();
+            !texts
+                .iter()
+                .any(|n| n["text"] == "Configuration reload has failed.")
+        }),
+    ]
+}
+
+fn pools(port: u16) -> Vec<String> {
+    let data = api(port, "/api/v1/scrape_pools").unwrap_or_default();
+    let names = data["scrapePools"].as_array().cloned().unwrap_or_default();
+    names
+        .iter()
+        .filter_map(|name| name.as_str().map(str::to_owned))
+        .collect()
+}
+
+fn add_job(folder: &Path, job: &str) {
+    let path = folder.join("prometheus.yml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(path, format!("{text}- {job}\n")).unwrap();
+}
+
+const LONG: Duration = Duration::from_mins(1);
+
+#[test]
+fn sighup_reloads_and_a_bad_file_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let (target, inbox) = (exporter(), Server::start(|_| String::new()));
+    write_config(folder, target.port, inbox.port);
+    let daemon = Daemon::start(folder, free_port(), &[]);
+    let port = daemon.port;
+    assert_eq!(reload_told(port), [Some(true); 4]);
+    // The scrape configuration is right and another job is new, but a rule is wrong.
+    add_job(folder, "{job_name: second}");
+    let rules = std::fs::read_to_string(folder.join("rules.yaml")).unwrap();
+    std::fs::write(
+        folder.join("rules.yaml"),
+        format!("{rules}  - {{alert: Bad, expr: 1 +}}\n"),
+    )
+    .unwrap();
+    daemon.process.signal("HUP");
+    wait_for("the failure to be told", LONG, || {
+        reload_told(port) == [Some(false); 4]
+    });
+    let log = std::fs::read_to_string(folder.join("watchfire.log")).unwrap();
+    assert!(log.contains("reloading the configuration failed"), "{log}");
+    assert!(
+        log.contains("rules.yaml:6:"),
+        "the place must be told: {log}"
+    );
+    assert_eq!(pools(port), ["page"]);
+    let before = query(port, "scrapes_total")[0]["value"][1].clone();
+    wait_for("scrapes to go on", LONG, || {
+        query(port, "scrapes_total")
+            .first()
+            .is_some_and(|sample| sample["value"][1] != before)
+    });
+    std::fs::write(folder.join("rules.yaml"), rules).unwrap();
+    daemon.process.signal("HUP");
+    wait_for("the good file to be read", LONG, || {
+        reload_told(port) == [Some(true); 4]
+    });
+    assert_eq!(pools(port), ["page", "second"]);
+    assert_eq!(daemon.process.terminate(), Some(0));
+}
+
+#[test]
+fn files_are_looked_at_with_auto_reload() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let (target, inbox) = (exporter(), Server::start(|_| String::new()));
+    write_config(folder, target.port, inbox.port);
+    let router = folder.join("alertmanager.yml");
+    let daemon = Daemon::start(
+        folder,
+        free_port(),
+        &[
+            "--enable-feature=auto-reload-config",
+            "--config.auto-reload-interval=100ms",
+            &format!("--alertmanager.config.file={}", router.display()),
+        ],
+    );
+    let port = daemon.port;
+    add_job(folder, "{job_name: second}");
+    wait_for("the new job", LONG, || pools(port) == ["page", "second"]);
+    let good = std::fs::read_to_string(&router).unwrap();
+    std::fs::write(&router, "route: {receiver: nobody}\n").unwrap();
+    wait_for("the failure to be told", LONG, || {
+        reload_told(port) == [Some(false); 4]
+    });
+    std::fs::write(&router, good).unwrap();
+    wait_for("the good file to be read", LONG, || {
+        reload_told(port) == [Some(true); 4]
+    });
+    assert_eq!(daemon.process.terminate(), Some(0));
+}
+
+#[test]
+fn a_reload_that_cannot_be_carried_out_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let (target, inbox) = (exporter(), Server::start(|_| String::new()));
+    write_config(folder, target.port, inbox.port);
+    let daemon = Daemon::start(folder, free_port(), &["--web.enable-lifecycle"]);
+    let port = daemon.port;
+    add_job(folder, "{job_name: another}");
+    add_job(folder, "{job_name: broken, proxy_url: 'nothing://x'}");
+    let (status, text) = request(port, "POST", "/-/reload", "").unwrap();
+    assert_eq!(status, 500, "{text}");
+    assert!(text.contains("broken"), "{text}");
+    assert_eq!(pools(port), ["page"]);
+    assert_eq!(reload_told(port), [Some(false); 4]);
+}
+
+#[test]
+fn a_sink_takes_the_place_of_a_receiver() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let (target, inbox) = (exporter(), Server::start(|_| String::new()));
+    write_config(folder, target.port, inbox.port);
+    let own = folder.join("watchfire.yml");
+    let args = [
+        format!(
+            "--alertmanager.config.file={}",
+            folder.join("alertmanager.yml").display()
+        ),
+        format!("--watchfire.config.file={}", own.display()),
+        "--web.enable-lifecycle".to_owned(),
+    ];
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    std::fs::write(&own, "sinks:\n  hock: {file: sent.jsonl}\n").unwrap();
+    let refused = std::process::Command::new(support::watchfire())
+        .args(["serve", "--web.listen-address=127.0.0.1:0"])
+        .args(&args)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{text}");
+    assert!(
+        text.contains("the router file has no receiver \"hock\" (line 2, column 3)")
+            && text.contains("did you mean \"hook\"?"),
+        "{text}"
+    );
+    std::fs::write(&own, "sinks:\n  hook: {file: sent.jsonl}\n").unwrap();
+    let daemon = Daemon::start(folder, free_port(), &args);
+    let sent = || std::fs::read_to_string(folder.join("sent.jsonl")).unwrap_or_default();
+    wait_for("a notification in the sink", LONG, || {
+        sent().contains("\"Firing\"")
+    });
+    assert!(inbox.notifications().is_empty(), "nothing leaves");
+    // Without the sink the next notification leaves.
+    std::fs::write(&own, "{}\n").unwrap();
+    assert_eq!(
+        request(daemon.port, "POST", "/-/reload", "").unwrap().0,
+        200
+    );
+    std::fs::write(
+        folder.join("rules.yaml"),
+        "groups:\n- name: g\n  rules:\n  - {alert: Another, expr: always == 1}\n",
+    )
+    .unwrap();
+    assert_eq!(
+        request(daemon.port, "POST", "/-/reload", "").unwrap().0,
+        200
+    );
+    wait_for("a notification in the inbox", LONG, || {
+        let bodies = inbox.notifications();
+        bodies
+            .iter()
+            .any(|b| b["groupLabels"]["alertname"] == "Another")
+    });
+}
+
 #[test]
 fn a_bad_file_leaves_the_old_configuration_running_and_says_so() {
     let folder = tempfile::tempdir().unwrap();

@@ -15,16 +15,21 @@ use crate::time::{Span, WallTime};
 pub struct DecisionLimits {
     /// Decisions kept at most; about 150 bytes each. 100,000 unless given.
     pub count: usize,
-    /// How long they are kept. A day unless given.
+    /// How long they are kept. A week unless given.
     pub age: Span,
+}
+
+impl DecisionLimits {
+    /// What holds unless given: a week, a hundred thousand.
+    pub const DEFAULT: Self = Self {
+        count: 100_000,
+        age: Span::hours(7 * 24),
+    };
 }
 
 impl Default for DecisionLimits {
     fn default() -> Self {
-        Self {
-            count: 100_000,
-            age: Span::hours(24),
-        }
+        Self::DEFAULT
     }
 }
 
@@ -134,6 +139,15 @@ impl Decisions {
             first: 0,
             by_alert: HashMap::new(),
         }
+    }
+
+    /// Keeps so much from now on.
+    pub(super) fn set_limits(&mut self, now: WallTime, limits: DecisionLimits) {
+        self.limits = limits;
+        while self.all.len() > self.limits.count {
+            self.drop_first();
+        }
+        self.collect_garbage(now);
     }
 
     /// Adds a decision; one that only repeats a recent one about the same alert at the same place is
@@ -264,6 +278,12 @@ mod tests {
         assert_eq!(decisions.about(1).count(), 0);
         assert_eq!(decisions.about(2).count(), 2);
         assert_eq!(decisions.query(|d| d.at > at(3)).count(), 1);
+        let limits = DecisionLimits {
+            count: 1,
+            age: Span::hours(1),
+        };
+        decisions.set_limits(at(4), limits);
+        assert_eq!(decisions.about(2).count(), 1);
         decisions.collect_garbage(at(4) + Span::hours(2));
         assert!(decisions.is_empty() && decisions.by_alert.is_empty());
     }

@@ -1,7 +1,9 @@
 //! `watchfire.yml`: our own keys. The file is never needed; every key has a default.
 //!
 //! ```yaml
-//! # Receivers whose notifications go to a file or to standard output instead of out into the world.
+//! # Receivers of alertmanager.yml whose notifications go to a file or to standard output instead of out into
+//! # the world: a JSON object per line, with the alerts and the message as it would have left. Messages may
+//! # hold keys (PagerDuty's do), so files are readable by their owner alone.
 //! sinks:
 //!   team-db: {file: /var/log/notifications.jsonl}
 //!   on-call: {stdout: true}
@@ -16,22 +18,23 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::alerting::decisions::DecisionLimits;
 use crate::config::schema::field::{
     boolean, bytes, duration, int, path, struct_map, structure, text_map,
 };
 use crate::config::schema::{Record, Section, Value};
 use crate::config::{Error, FileProblem, Files};
 use crate::text::quote::quote;
-use crate::text::yaml::{self, Decoder, Dialect};
-use crate::time::Span;
+use crate::text::suggest;
+use crate::text::yaml::{self, Decoder, Dialect, Node, Problem};
 
 static SINK: Section = Section::new("watchfire.Sink", &[path("file"), boolean("stdout")]);
 
 static DECISIONS: Section = Section::new(
     "watchfire.Decisions",
     &[
-        duration("max_age").or_secs(7 * 24 * 3600),
-        int("max_entries").or_int(100_000),
+        duration("max_age").or_ms(DecisionLimits::DEFAULT.age.as_ms()),
+        int("max_entries").or_int(DecisionLimits::DEFAULT.count as i64),
     ],
 );
 
@@ -48,16 +51,14 @@ static WATCHFIRE: Section = Section::new(
 );
 
 /// What the file says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct WatchfireOptions {
     /// Receivers whose notifications go elsewhere than they say, by name.
     pub sinks: Vec<(String, Sink)>,
     /// Receiver, and the one that is told when it cannot be reached.
     pub fallback_receivers: Vec<(String, String)>,
-    /// How long decisions are kept; default 7d.
-    pub decisions_max_age: Span,
-    /// How many decisions are kept; default 100000.
-    pub decisions_max_entries: usize,
+    /// How many decisions are kept, and how long.
+    pub decisions: DecisionLimits,
     /// What the process may hold in memory, in bytes; default no limit.
     pub memory_limit: Option<u64>,
 }
@@ -71,46 +72,38 @@ pub enum Sink {
     Stdout,
 }
 
-impl Default for WatchfireOptions {
-    fn default() -> Self {
-        Self {
-            sinks: Vec::new(),
-            fallback_receivers: Vec::new(),
-            decisions_max_age: Span::hours(7 * 24),
-            decisions_max_entries: 100_000,
-            memory_limit: None,
-        }
-    }
-}
-
-/// Reads and checks the file.
-pub fn load(path: &Path, files: &dyn Files) -> Result<WatchfireOptions, Error> {
+/// Reads and checks the file. `receivers` are the names in the router file: only they may be spoken of.
+pub fn load(
+    path: &Path,
+    files: &dyn Files,
+    receivers: &[String],
+) -> Result<WatchfireOptions, Error> {
     let name = path.display().to_string();
     let bytes = files.read(path).map_err(|error| Error::Read {
         path: name.clone(),
         reason: format!("open {name}: {error}"),
     })?;
     let folder = path.parent().map(|folder| folder.display().to_string());
-    parse(&bytes, folder.as_deref().unwrap_or_default()).map_err(|problems| {
+    let folder = folder.as_deref().unwrap_or_default();
+    parse(&bytes, folder, receivers).map_err(|problems| {
         let source = String::from_utf8_lossy(&bytes).into();
         Error::Invalid(FileProblem::all(&name, &source, problems))
     })
 }
 
 /// Reads and checks the text of a file; relative file names are joined to `folder`.
-pub fn parse(bytes: &[u8], folder: &str) -> Result<WatchfireOptions, Vec<yaml::Problem>> {
+pub fn parse(
+    bytes: &[u8],
+    folder: &str,
+    receivers: &[String],
+) -> Result<WatchfireOptions, Vec<Problem>> {
     let document = yaml::utf8(bytes)
         .and_then(yaml::parse_first)
         .map_err(|problem| vec![problem])?;
     let decoder = Decoder::new(Dialect::V2);
     let mut record = Record::read(&decoder, &document.root, &WATCHFIRE);
     record.set_directory(folder);
-    let default = WatchfireOptions::default();
-    let decisions = record.record("decisions");
-    let max_entries = decisions.map_or(0, |decisions| decisions.int("max_entries"));
-    if max_entries < 0 {
-        record.fail(&decoder, "decisions", "max_entries must not be negative");
-    }
+    check_receivers(&decoder, &document.root, receivers);
     let memory = record
         .record("memory")
         .map_or(0, |memory| memory.int("limit"));
@@ -120,8 +113,7 @@ pub fn parse(bytes: &[u8], folder: &str) -> Result<WatchfireOptions, Vec<yaml::P
     let options = WatchfireOptions {
         sinks: sinks(&decoder, &record),
         fallback_receivers: record.text_map("fallback_receivers").to_vec(),
-        decisions_max_age: decisions.map_or(default.decisions_max_age, |d| d.duration("max_age")),
-        decisions_max_entries: usize::try_from(max_entries).unwrap_or(0),
+        decisions: decisions(&decoder, &record),
         memory_limit: u64::try_from(memory).ok().filter(|limit| *limit > 0),
     };
     let problems = decoder.into_problems();
@@ -129,6 +121,42 @@ pub fn parse(bytes: &[u8], folder: &str) -> Result<WatchfireOptions, Vec<yaml::P
         Ok(options)
     } else {
         Err(problems)
+    }
+}
+
+/// Reports names that no receiver has, as keys of `sinks`.
+fn check_receivers(decoder: &Decoder, root: &Node, receivers: &[String]) {
+    let sinks = root.entry("sinks").and_then(Node::as_mapping);
+    for entry in sinks.unwrap_or_default() {
+        let Some(name) = entry.key.as_str() else {
+            continue;
+        };
+        if receivers.iter().any(|receiver| receiver == name) {
+            continue;
+        }
+        let problem = Problem::new(
+            entry.key.span,
+            format!("the router file has no receiver {}", quote(name)),
+        );
+        let known = receivers.iter().map(String::as_str);
+        decoder.report(match suggest::closest(name, known) {
+            Some(meant) => problem.with_hint(format!("did you mean {}?", quote(meant))),
+            None => problem,
+        });
+    }
+}
+
+fn decisions(decoder: &Decoder, record: &Record) -> DecisionLimits {
+    let Some(decisions) = record.record("decisions") else {
+        return DecisionLimits::DEFAULT;
+    };
+    let count = usize::try_from(decisions.int("max_entries")).unwrap_or_else(|_| {
+        decisions.fail(decoder, "max_entries", "max_entries must not be negative");
+        0
+    });
+    DecisionLimits {
+        count,
+        age: decisions.duration("max_age"),
     }
 }
 
@@ -159,16 +187,18 @@ fn sinks(decoder: &Decoder, record: &Record) -> Vec<(String, Sink)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::Span;
 
     #[test]
     fn an_empty_file_is_the_default() {
-        assert_eq!(parse(b"", ""), Ok(WatchfireOptions::default()));
+        assert_eq!(parse(b"", "", &[]), Ok(WatchfireOptions::default()));
     }
 
     #[test]
     fn keys_are_read_and_checked() {
         let text = b"sinks: {a: {file: out.jsonl}, b: {stdout: true}}\nfallback_receivers: {b: c}\ndecisions: {max_age: 1d}\nmemory: {limit: 1GB}\n";
-        let options = parse(text, "etc").unwrap();
+        let receivers = ["a", "b"].map(str::to_owned);
+        let options = parse(text, "etc", &receivers).unwrap();
         assert_eq!(
             options.sinks,
             [
@@ -176,11 +206,30 @@ mod tests {
                 ("b".to_owned(), Sink::Stdout)
             ]
         );
-        assert_eq!(options.decisions_max_age, Span::hours(24));
-        assert_eq!(options.decisions_max_entries, 100_000);
+        let limits = DecisionLimits {
+            age: Span::hours(24),
+            ..DecisionLimits::DEFAULT
+        };
+        assert_eq!(options.decisions, limits);
         assert_eq!(options.memory_limit, Some(1 << 30));
-        let problems = parse(b"sinks: {a: {}}\nsink: {}\n", "").unwrap_err();
+        let problems = parse(b"sinks: {a: {}}\nsink: {}\n", "", &receivers).unwrap_err();
         assert_eq!(problems.len(), 2);
         assert_eq!(problems[1].hint.as_deref(), Some("did you mean `sinks`?"));
+        let problems = parse(b"decisions: {max_entries: -1}\n", "", &[]).unwrap_err();
+        assert_eq!((problems[0].line, problems[0].column), (1, 26));
+    }
+
+    #[test]
+    fn an_unknown_receiver_is_told_with_its_place() {
+        let text = b"sinks:\n  team-bd:\n    stdout: true\n";
+        let problems = parse(text, "", &["team-db".to_owned()]).unwrap_err();
+        assert_eq!(
+            problems[0].to_string(),
+            "2:3: the router file has no receiver \"team-bd\""
+        );
+        assert_eq!(
+            problems[0].hint.as_deref(),
+            Some("did you mean \"team-db\"?")
+        );
     }
 }

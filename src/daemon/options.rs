@@ -27,6 +27,8 @@ pub struct Options {
     pub built_in_rules: Vec<(String, String)>,
     /// `--alertmanager.config.file`; without it notifications are shown in the log.
     pub router: ConfigSource,
+    /// `--watchfire.config.file`: our own keys.
+    pub watchfire: Option<PathBuf>,
     /// `--web.config.file`.
     pub web_config_file: Option<PathBuf>,
     /// `--storage.tsdb.path`; none keeps samples in memory alone.
@@ -91,6 +93,7 @@ impl Default for Options {
             config: ConfigSource::None,
             built_in_rules: Vec::new(),
             router: ConfigSource::None,
+            watchfire: None,
             web_config_file: None,
             storage_path: None,
             alerting_path: None,

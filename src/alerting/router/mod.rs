@@ -367,6 +367,11 @@ impl Router {
         &self.decisions
     }
 
+    /// Changes how much of that record is kept.
+    pub fn set_decision_limits(&mut self, now: WallTime, limits: DecisionLimits) {
+        self.decisions.set_limits(now, limits);
+    }
+
     /// The configuration in force.
     pub fn config(&self) -> &RouterConfig {
         &self.config

@@ -103,10 +103,11 @@ pub(super) const FLAGS: &[Flag] = &[
         "",
         "alertmanager.yml: who hears of alerts (the built-in router)",
     ),
-    refused(
+    works(
         "watchfire.config.file",
         Value,
-        "no key of watchfire.yml has an effect yet; leave the flag out",
+        "",
+        "watchfire.yml: our own keys, such as sinks for tests",
     ),
     works(
         "config.auto-reload-interval",

@@ -172,6 +172,7 @@ fn options(given: &Given) -> Result<Options, Error> {
     let mut options = Options {
         config: source("config.file"),
         router: source("alertmanager.config.file"),
+        watchfire: file("watchfire.config.file"),
         web_config_file: file("web.config.file"),
         alerting_path: Some(file("storage.path").unwrap_or_else(|| storage_path.clone())),
         storage_path: Some(storage_path),

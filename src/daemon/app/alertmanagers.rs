@@ -34,6 +34,13 @@ impl Drop for Alertmanagers {
     }
 }
 
+/// A section that is ready to be followed.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    options: Alertmanager,
+    client: Client,
+}
+
 struct Section {
     options: Alertmanager,
     client: Client,
@@ -42,26 +49,40 @@ struct Section {
 }
 
 impl Alertmanagers {
-    /// Follows `alerting` from now on.
+    /// Does what can fail of [`Alertmanagers::follow`] and changes nothing.
+    pub(super) fn prepare(alerting: &Alerting) -> Result<Vec<Prepared>, Error> {
+        let sections = alerting.alertmanagers.iter().enumerate();
+        sections
+            .map(|(at, options)| {
+                let client = Client::new(&options.client)
+                    .map_err(|e| Error::Config(format!("alertmanagers entry {at}: {e}")))?;
+                Ok(Prepared {
+                    options: options.clone(),
+                    client,
+                })
+            })
+            .collect()
+    }
+
+    /// Follows these sections from now on.
     pub(super) fn follow(
-        alerting: &Alerting,
+        prepared: Vec<Prepared>,
         sender: AlertSender,
         known: Known,
         built_in: bool,
         metrics: &Registry,
         clock: Clock,
-    ) -> Result<Self, Error> {
-        let mut sections = Vec::new();
-        for (at, options) in alerting.alertmanagers.iter().enumerate() {
-            let client = Client::new(&options.client)
-                .map_err(|e| Error::Config(format!("alertmanagers entry {at}: {e}")))?;
-            sections.push(Section {
+    ) -> Self {
+        let sections: Vec<Section> = prepared
+            .into_iter()
+            .enumerate()
+            .map(|(at, Prepared { options, client })| Section {
                 discovery: Discovery::start(&format!("config-{at}"), &options.discovery, clock),
                 alert_relabel_rules: Arc::new(options.alert_relabel_rules.clone()),
-                options: options.clone(),
+                options,
                 client,
-            });
-        }
+            })
+            .collect();
         let discovered = metrics.gauge(
             "prometheus_notifications_alertmanagers_discovered",
             "The number of alertmanagers discovered and active.",
@@ -84,7 +105,7 @@ impl Alertmanagers {
                 }
             }
         });
-        Ok(Self { task })
+        Self { task }
     }
 }
 

@@ -26,8 +26,8 @@ pub(super) struct Live {
     /// `global.external_labels` of the running configuration.
     pub(super) external_labels: ArcSwap<Labels>,
     state: Mutex<Reloads>,
-    success: Gauge,
-    success_time: Gauge,
+    success: [Gauge; 2],
+    success_time: [Gauge; 2],
 }
 
 #[derive(Debug)]
@@ -49,14 +49,27 @@ impl Live {
                 last_success: None,
                 failed_since: None,
             }),
-            success: metrics.gauge(
+            // Both files are read and put in force together, so both names tell the same.
+            success: [
                 "prometheus_config_last_reload_successful",
-                "Whether the last configuration reload attempt was successful.",
-            ),
-            success_time: metrics.gauge(
+                "alertmanager_config_last_reload_successful",
+            ]
+            .map(|name| {
+                metrics.gauge(
+                    name,
+                    "Whether the last configuration reload attempt was successful.",
+                )
+            }),
+            success_time: [
                 "prometheus_config_last_reload_success_timestamp_seconds",
-                "Timestamp of the last successful configuration reload.",
-            ),
+                "alertmanager_config_last_reload_success_timestamp_seconds",
+            ]
+            .map(|name| {
+                metrics.gauge(
+                    name,
+                    "Timestamp of the last successful configuration reload.",
+                )
+            }),
         }
     }
 
@@ -69,8 +82,12 @@ impl Live {
         state.ok = true;
         state.last_success = Some(now);
         state.failed_since = None;
-        self.success.set(1.0);
-        self.success_time.set(now.to_timestamp().as_secs_f64());
+        for gauge in &self.success {
+            gauge.set(1.0);
+        }
+        for gauge in &self.success_time {
+            gauge.set(now.to_timestamp().as_secs_f64());
+        }
     }
 
     /// A configuration was refused; the one before goes on.
@@ -78,7 +95,9 @@ impl Live {
         let mut state = self.state.lock();
         state.ok = false;
         state.failed_since.get_or_insert_with(|| self.clock.now());
-        self.success.set(0.0);
+        for gauge in &self.success {
+            gauge.set(0.0);
+        }
     }
 
     pub(super) fn notifications(&self) -> Vec<Notification> {

@@ -6,6 +6,7 @@ use super::files::RealFiles;
 use super::path_of;
 use crate::config::Files as _;
 use crate::config::prometheus::{self, Config, LoadOptions};
+use crate::config::watchfire::{self, WatchfireOptions};
 use crate::daemon::{ConfigSource, Error, Options, notify_loop};
 use crate::rules::file::FileOptions;
 use crate::rules::{self, Group};
@@ -54,7 +55,15 @@ pub(super) fn load(options: &Options) -> Result<Loaded, Error> {
         ConfigSource::Text(text) => notify_loop::Loaded::from_text(text),
     };
     let router = router.map_err(|e| Error::Config(e.to_string()))?;
+    let router = match &options.watchfire {
+        Some(path) => {
+            let own = own(path, &router)?;
+            router.with_watchfire(&own)
+        }
+        None => router,
+    };
     files.extend(path_of(&options.router));
+    files.extend(options.watchfire.clone());
     files.extend(router.templates.iter().map(|(name, _)| PathBuf::from(name)));
     Ok(Loaded {
         config,
@@ -62,6 +71,39 @@ pub(super) fn load(options: &Options) -> Result<Loaded, Error> {
         router,
         files,
     })
+}
+
+/// Reads `watchfire.yml` and refuses what it asks for that is not there yet.
+fn own(path: &Path, router: &notify_loop::Loaded) -> Result<WatchfireOptions, Error> {
+    let receivers = router.receivers();
+    let own = watchfire::load(path, &RealFiles::default(), &receivers).map_err(|e| {
+        let hint = e.problems().iter().find_map(|p| p.problem.hint.as_deref());
+        let hint = hint.map(|hint| format!("\nhint: {hint}"));
+        Error::Config(format!(
+            "couldn't load configuration: {e}{}",
+            hint.unwrap_or_default()
+        ))
+    })?;
+    let missing = if !own.fallback_receivers.is_empty() {
+        Some((
+            "fallback_receivers",
+            "give the receiver a second integration until then",
+        ))
+    } else if own.memory_limit.is_some() {
+        Some((
+            "memory.limit",
+            "limit the memory of the container until then",
+        ))
+    } else {
+        None
+    };
+    match missing {
+        None => Ok(own),
+        Some((key, hint)) => Err(Error::Unsupported(format!(
+            "{}: {key} has no effect yet\nhint: {hint}",
+            path.display()
+        ))),
+    }
 }
 
 fn read(path: &Path, files: &RealFiles, options: &Options) -> Result<Config, Error> {

@@ -1,6 +1,8 @@
 //! The daemon as a whole: build everything from the configuration, run, reload, stop.
 
 mod alertmanagers;
+mod apply;
+mod asker;
 mod files;
 mod live;
 mod load;

@@ -11,51 +11,47 @@ use tower::ServiceExt as _;
 use super::Base;
 use super::alertmanagers::{Alertmanagers, Known};
 use super::live::{self, Live};
-use super::load::{self, Loaded};
 use super::measure;
 use crate::alerting::SilenceLimits;
-use crate::daemon::alert_sender::{AlertSender, Bounds, Dressing};
+use crate::daemon::alert_sender::{AlertSender, Bounds};
 use crate::daemon::notify_loop::{self, NotifyLoop, NotifyOptions};
-use crate::daemon::rule_loop::{self, RuleEnvironment, RuleLoopOptions, RuleLoops};
+use crate::daemon::rule_loop::{self, RuleLoopOptions, RuleLoops};
 use crate::daemon::scrape_loop::Shared;
-use crate::daemon::scrapes::{JobConfig, Scrapes};
+use crate::daemon::scrapes::Scrapes;
 use crate::daemon::{Clock, Error, Options, storage_loop};
 use crate::disk::Disk;
 use crate::disk::os::OsDisk;
 use crate::http::api_v2::Handle;
 use crate::http::metrics::Registry;
 use crate::http::state::{Limits, Parts, Readiness, State};
-use crate::model::{Alert, Labels, SampleValue};
-use crate::promql::ast::Expr;
-use crate::promql::engine::{Engine, EngineOptions, QueryOptions};
-use crate::promql::parser::{self, ParseOptions};
-use crate::rules::{self, Expansion, Point, RestoreOptions};
+use crate::model::Alert;
+use crate::promql::engine::{Engine, EngineOptions};
+use crate::promql::parser::ParseOptions;
+use crate::rules::RestoreOptions;
 use crate::scrape::{Counters, Features};
 use crate::storage::Storage;
-use crate::template::rules::{Expander, QuerySample, SampleText};
 use crate::text::regex::Regex;
-use crate::time::Timestamp;
 use crate::tsdb::{Db, Progress};
 
 type ReloadSender = mpsc::Sender<oneshot::Sender<Result<(), String>>>;
 
 /// All running parts.
 pub(super) struct App {
-    options: Arc<Options>,
-    live: Arc<Live>,
-    metrics: Registry,
-    db: Arc<Db>,
-    engine: Arc<Engine>,
-    syntax: ParseOptions,
-    scrapes: Scrapes,
-    rules: Arc<RuleLoops>,
-    sender: AlertSender,
-    notify: NotifyLoop,
-    known: Known,
-    alertmanagers: Option<Alertmanagers>,
-    readiness: Arc<Readiness>,
-    external_url: String,
-    state: State,
+    pub(super) options: Arc<Options>,
+    pub(super) live: Arc<Live>,
+    pub(super) metrics: Registry,
+    pub(super) db: Arc<Db>,
+    pub(super) engine: Arc<Engine>,
+    pub(super) syntax: ParseOptions,
+    pub(super) scrapes: Scrapes,
+    pub(super) rules: Arc<RuleLoops>,
+    pub(super) sender: AlertSender,
+    pub(super) notify: NotifyLoop,
+    pub(super) known: Known,
+    pub(super) alertmanagers: Option<Alertmanagers>,
+    pub(super) readiness: Arc<Readiness>,
+    pub(super) external_url: String,
+    pub(super) state: State,
 }
 
 /// Answers while the store opens, and hands over to the real router as soon as it is there.
@@ -175,120 +171,6 @@ impl App {
 
     pub(super) fn readiness(&self) -> &Readiness {
         &self.readiness
-    }
-
-    /// Makes a configuration that was found right the running one.
-    pub(super) async fn apply(&mut self, loaded: Loaded) -> Result<(), Error> {
-        let empty = crate::config::prometheus::Alerting::default();
-        let config = loaded.config.as_ref();
-        let external_labels =
-            config.map_or_else(Labels::empty, |c| c.global.external_labels.clone());
-        if let Some(config) = config {
-            let step = config.global.evaluation_interval.as_ms();
-            self.engine.set_default_subquery_step(step);
-            let storage = &config.storage;
-            let retention = storage.retention_time.unwrap_or(self.options.retention);
-            self.db
-                .set_retention(retention.as_ms(), storage.retention_size.unwrap_or(0));
-            self.db
-                .set_out_of_order_window(storage.out_of_order_time_window.as_ms());
-            // compat: exemplars are kept only with the feature.
-            let exemplars = if self.options.features.contains("exemplar-storage") {
-                usize::try_from(storage.max_exemplars).unwrap_or(0)
-            } else {
-                0
-            };
-            self.db.set_exemplars_max(exemplars);
-        }
-        let alerting = config.map_or(&empty, |c| &c.alerting);
-        let follower = Alertmanagers::follow(
-            alerting,
-            self.sender.clone(),
-            Arc::clone(&self.known),
-            true,
-            &self.metrics,
-            self.options.clock,
-        )?;
-        self.sender.dress(Dressing {
-            external_labels: external_labels.clone(),
-            relabel_rules: alerting.relabel_rules.clone(),
-        });
-        self.alertmanagers = Some(follower);
-        let jobs = config
-            .into_iter()
-            .flat_map(|c| &c.jobs)
-            .map(|job| JobConfig {
-                options: job.options.clone(),
-                discovery: job.discovery.clone(),
-            })
-            .collect();
-        self.scrapes.apply(jobs).map_err(Error::Config)?;
-        let reloaded = self.notify.reload(&loaded.router).await;
-        reloaded.map_err(|e| Error::Config(e.to_string()))?;
-        let environment = self.environment(external_labels.clone());
-        self.rules.apply(loaded.groups, environment).await;
-        let shown = config.map(|c| c.to_yaml().to_owned()).unwrap_or_default();
-        self.live.loaded(shown, external_labels);
-        Ok(())
-    }
-
-    /// Reads everything again; a mistake leaves the old configuration running.
-    pub(super) async fn reload(
-        &mut self,
-        files: &mut Vec<std::path::PathBuf>,
-    ) -> Result<(), String> {
-        let options = Arc::clone(&self.options);
-        let loaded = tokio::task::spawn_blocking(move || load::load(&options)).await;
-        let outcome = match loaded {
-            Ok(Ok(loaded)) => {
-                loaded.say_warnings();
-                files.clone_from(&loaded.files);
-                self.apply(loaded).await
-            }
-            Ok(Err(e)) => Err(e),
-            Err(e) => Err(Error::Config(e.to_string())),
-        };
-        match outcome {
-            Ok(()) => {
-                tracing::info!("completed loading of configuration");
-                Ok(())
-            }
-            Err(e) => {
-                self.live.refused();
-                tracing::error!(err = %e, "reloading the configuration failed; the old one goes on");
-                Err(e.to_string())
-            }
-        }
-    }
-
-    /// Stops in the order in which data flows, so that nothing is lost on the way.
-    pub(super) async fn stop(self) {
-        drop(self.alertmanagers);
-        self.scrapes.stop().await;
-        self.rules.stop().await;
-        if self.options.drain_queue {
-            self.sender.drain().await;
-        }
-        self.notify.stop().await;
-    }
-
-    /// How rules ask and what their templates know.
-    fn environment(&self, external_labels: Labels) -> RuleEnvironment {
-        let asker = Asker {
-            engine: Arc::clone(&self.engine),
-            storage: Arc::clone(&self.db) as _,
-            syntax: self.syntax,
-        };
-        let expander = asker.clone();
-        let external_url = self.external_url.clone();
-        let shown_url = external_url.clone();
-        RuleEnvironment {
-            query: Arc::new(move |expr: &Expr, at: Timestamp| asker.points(expr, at)),
-            expand: Arc::new(move |expansion: &Expansion<'_>| {
-                expander.expand(expansion, &external_labels, &shown_url)
-            }),
-            external_url,
-        }
     }
 }
 
@@ -417,68 +299,6 @@ fn show_live(parts: &mut Parts, live: &Arc<Live>, options: &Options) {
     parts.external_labels = Arc::new(move || (**shown.external_labels.load()).clone());
     let shown = Arc::clone(live);
     parts.notifications = Arc::new(move || shown.notifications());
-}
-
-/// Asks the engine on behalf of rules.
-#[derive(Clone)]
-struct Asker {
-    engine: Arc<Engine>,
-    storage: Arc<dyn Storage>,
-    syntax: ParseOptions,
-}
-
-impl Asker {
-    fn points(&self, expr: &Expr, at: Timestamp) -> Result<Vec<Point>, rules::Error> {
-        rules::query::instant(
-            &self.engine,
-            &*self.storage,
-            expr,
-            at,
-            &QueryOptions::default(),
-        )
-    }
-
-    fn expand(
-        &self,
-        expansion: &Expansion<'_>,
-        external_labels: &Labels,
-        external_url: &str,
-    ) -> Result<String, String> {
-        let query = |text: &str, at: Timestamp| {
-            let expr = parser::parse(text, &self.syntax)
-                .map_err(|errors| errors.first().map_or_else(String::new, ToString::to_string))?;
-            let points = self.points(&expr, at).map_err(|e| e.to_string())?;
-            Ok(points
-                .into_iter()
-                .map(|point| QuerySample {
-                    value: sample_text(&point.value),
-                    labels: point.labels,
-                })
-                .collect())
-        };
-        let name = format!("__alert_{}", expansion.alert);
-        let expander = Expander {
-            name: &name,
-            external_labels,
-            external_url,
-            now: expansion.now,
-            query: &query,
-        };
-        expander
-            .expand(expansion.text, expansion.labels, &sample_text(expansion.value))
-            .map_err(|e| {
-                tracing::warn!(alert = expansion.alert, err = %e, "expanding alert template failed");
-                e.to_string()
-            })
-    }
-}
-
-fn sample_text(value: &SampleValue) -> SampleText {
-    match value {
-        SampleValue::Float(v) => SampleText::Float(*v),
-        SampleValue::Histogram(h) => SampleText::Histogram(h.to_float().to_string()),
-        SampleValue::FloatHistogram(h) => SampleText::Histogram(h.to_string()),
-    }
 }
 
 fn view(clock: Clock) -> crate::http::state::View<crate::time::WallTime> {

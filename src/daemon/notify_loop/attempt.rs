@@ -7,6 +7,7 @@ use http::{HeaderName, HeaderValue, Method};
 use tokio::time::Instant;
 
 use super::outfit::{Outfit, Sender};
+use super::sink;
 use crate::alerting::receivers::{
     HttpReply, HttpRequest, Kept, NotifyContext, Outcome, Outgoing, Progress, Reply, Stage,
 };
@@ -30,7 +31,10 @@ pub(super) async fn run(
     left: Duration,
 ) -> Outcome {
     let Some(integration) = &sender.integration else {
-        return show(notification);
+        return match &sender.sink {
+            Some(to) => sink::write(to, sink::line(&sender.name, notification, None, now)).await,
+            None => show(notification),
+        };
     };
     let deadline = Instant::now() + sender.timeout.unwrap_or(left).min(left);
     let read_file = |path: &Path| std::fs::read_to_string(path).map_err(|e| e.to_string());
@@ -50,6 +54,10 @@ pub(super) async fn run(
         Ok(outgoing) => outgoing,
         Err(error) => return error.into_outcome(),
     };
+    if let Some(to) = &sender.sink {
+        let line = sink::line(&sender.name, notification, Some(&outgoing), now);
+        return sink::write(to, line).await;
+    }
     for _ in 0..REQUESTS_MAX {
         let left = deadline.saturating_duration_since(Instant::now());
         let reply = match &outgoing {

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use md5::{Digest as _, Md5};
+
+use super::Loaded;
 use crate::alerting::{SilenceState, Verdict};
 use crate::daemon::Clock;
 use crate::http::api_v2::Handle;
@@ -114,6 +117,47 @@ fn collect(page: &mut Page, handle: &Handle, clock: Clock) {
     }
 }
 
+/// Shows what configuration is in force.
+pub(super) fn loaded(metrics: &Registry, loaded: &Loaded) {
+    let config = &loaded.config;
+    let integrations: usize = config.receivers.iter().map(|r| r.integrations.len()).sum();
+    for (name, help, value) in [
+        (
+            "alertmanager_config_hash",
+            "Hash of the currently loaded alertmanager configuration. Note that this is not a cryptographically strong hash.",
+            loaded.hash,
+        ),
+        (
+            "alertmanager_receivers",
+            "Number of configured receivers.",
+            config.receivers.len() as f64,
+        ),
+        (
+            "alertmanager_integrations",
+            "Number of configured integrations.",
+            integrations as f64,
+        ),
+        (
+            "alertmanager_inhibition_rules",
+            "Number of configured inhibition rules.",
+            config.inhibit_rules.len() as f64,
+        ),
+    ] {
+        metrics.gauge(name, help).set(value);
+    }
+}
+
+/// compat: the first six bytes of the MD5 digest as a number that a float holds exactly.
+pub(super) fn hash(bytes: &[u8]) -> f64 {
+    let digest = Md5::digest(bytes);
+    let number = digest
+        .iter()
+        .take(6)
+        .rev()
+        .fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    number as f64
+}
+
 /// compat: upstream's buckets.
 const LATENCY_BOUNDS: [f64; 6] = [1.0, 5.0, 10.0, 15.0, 20.0, 60.0];
 
@@ -164,4 +208,16 @@ pub(super) fn attempt(
             &labels[..1],
         )
         .observe(took.as_secs_f64());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_of_a_router_file_is_upstreams() {
+        // What Alertmanager 0.33.1 shows for this file.
+        let file = b"route: {receiver: a, group_by: [alertname], group_wait: 0s}\nreceivers: [{name: a, webhook_configs: [{url: 'http://127.0.0.1:1/'}]}]\n";
+        assert_eq!(hash(file), 37_804_457_505_149.0);
+    }
 }

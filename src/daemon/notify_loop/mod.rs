@@ -7,6 +7,7 @@
 mod attempt;
 mod metrics;
 mod outfit;
+mod sink;
 #[cfg(test)]
 mod tests;
 
@@ -23,9 +24,10 @@ use tokio::task::{AbortHandle, JoinHandle};
 use super::Clock;
 use crate::alerting::decisions::DecisionLimits;
 use crate::alerting::receivers::Kept;
-use crate::alerting::router::RouterOptions;
+use crate::alerting::router::{RouterConfig, RouterOptions};
 use crate::alerting::{self, Action, Notification, Router, SilenceLimits, Verdict};
 use crate::config::alertmanager::{self, AlertmanagerConfig};
+use crate::config::watchfire::{Sink, WatchfireOptions};
 use crate::disk::Disk;
 use crate::disk::memory::MemoryDisk;
 use crate::disk::os::OsDisk;
@@ -110,6 +112,12 @@ pub struct Loaded {
     pub templates: Vec<(String, String)>,
     /// Whether there is no file, so that notifications are shown in the log.
     pub log_only: bool,
+    /// `alertmanager_config_hash` of the file.
+    pub hash: f64,
+    /// Receivers whose notifications go to a sink instead of out.
+    pub sinks: BTreeMap<String, Sink>,
+    /// How much of the record of decisions is kept.
+    pub decisions: DecisionLimits,
 }
 
 impl Loaded {
@@ -161,7 +169,24 @@ impl Loaded {
             config,
             templates,
             log_only: false,
+            hash: metrics::hash(text.as_bytes()),
+            sinks: BTreeMap::new(),
+            decisions: DecisionLimits::DEFAULT,
         })
+    }
+
+    /// Adds what `watchfire.yml` says.
+    #[must_use]
+    pub fn with_watchfire(mut self, options: &WatchfireOptions) -> Self {
+        self.sinks = options.sinks.iter().cloned().collect();
+        self.decisions = options.decisions;
+        self
+    }
+
+    /// The names of its receivers.
+    pub fn receivers(&self) -> Vec<String> {
+        let receivers = self.config.receivers.iter();
+        receivers.map(|receiver| receiver.name.clone()).collect()
     }
 
     fn info(&self, outfit: &Outfit) -> RouterInfo {
@@ -217,6 +242,15 @@ struct Shared {
     running: Mutex<BTreeMap<u64, AbortHandle>>,
 }
 
+/// A configuration that is ready to take the place of the running one.
+#[derive(Debug)]
+pub struct Prepared {
+    outfit: Outfit,
+    config: RouterConfig,
+    info: RouterInfo,
+    loaded: Loaded,
+}
+
 /// Receiver, integration, group key.
 type KeptKey = (String, String, String);
 
@@ -236,7 +270,7 @@ impl NotifyLoop {
         let router_options = RouterOptions {
             retention: options.retention,
             silence_limits: options.silence_limits,
-            decisions: DecisionLimits::default(),
+            decisions: loaded.decisions,
             max_groups: 0,
             seed: fastrand::u64(..),
         };
@@ -245,6 +279,7 @@ impl NotifyLoop {
         let router = Router::open(disk, "alerting", router_options, config, now)?;
         let handle = Handle::new(router, loaded.info(&outfit), now);
         metrics::register(metrics, &handle, options.clock);
+        metrics::loaded(metrics, loaded);
         let shared = Arc::new(Shared {
             options,
             outfit: ArcSwap::from_pointee(outfit),
@@ -275,18 +310,30 @@ impl NotifyLoop {
         }
     }
 
-    /// Puts another configuration in force; nothing is told twice because of it.
-    pub async fn reload(&self, loaded: &Loaded) -> Result<(), Error> {
+    /// Does what can fail of [`NotifyLoop::switch`] and changes nothing.
+    pub fn prepare(&self, loaded: &Loaded) -> Result<Prepared, Error> {
         let outfit = Outfit::new(loaded, &self.shared.options.external_url)?;
-        let config = outfit::router_config(loaded);
+        Ok(Prepared {
+            config: outfit::router_config(loaded),
+            info: loaded.info(&outfit),
+            loaded: loaded.clone(),
+            outfit,
+        })
+    }
+
+    /// Puts another configuration in force; nothing is told twice because of it.
+    pub async fn switch(&self, prepared: Prepared) {
         let now = self.shared.options.clock.now();
-        self.handle.set_info(loaded.info(&outfit));
-        self.shared.outfit.store(Arc::new(outfit));
+        self.handle.set_info(prepared.info);
+        self.shared.outfit.store(Arc::new(prepared.outfit));
+        metrics::loaded(&self.shared.metrics, &prepared.loaded);
         self.handle
-            .act(move |router| router.reload(now, config))
+            .act(move |router| {
+                router.set_decision_limits(now, prepared.loaded.decisions);
+                router.reload(now, prepared.config);
+            })
             .await;
         self.handle.wake();
-        Ok(())
     }
 
     /// Ends the loop. Attempts under way get a moment; what they leave open is sent after the next start.

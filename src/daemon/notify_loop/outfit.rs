@@ -9,6 +9,7 @@ use super::{Error, Loaded};
 use crate::alerting::receivers::{AwsCredentials, Integration};
 use crate::alerting::router::{IntegrationOptions, RouterConfig};
 use crate::alerting::{Notification, templates};
+use crate::config::watchfire::Sink;
 use crate::daemon::net::{Client, Mailer};
 use crate::model::Secret;
 use crate::model::http_client::{ClientOptions, TlsOptions};
@@ -40,6 +41,8 @@ pub(super) struct Sender {
     /// Bound of an attempt, if the configuration sets one.
     pub(super) timeout: Option<Duration>,
     pub(super) permits: Semaphore,
+    /// Where its notifications go instead of out.
+    pub(super) sink: Option<Sink>,
 }
 
 impl Outfit {
@@ -55,6 +58,7 @@ impl Outfit {
         let mut receivers = BTreeMap::new();
         for receiver in &loaded.config.receivers {
             let mut senders = Vec::new();
+            let sink = loaded.sinks.get(&receiver.name);
             for integration in &receiver.integrations {
                 let options = &integration.options;
                 let http = options
@@ -81,10 +85,11 @@ impl Outfit {
                         .filter(|ns| *ns > 0)
                         .map(Duration::from_nanos),
                     permits: Semaphore::new(ATTEMPTS_MAX),
+                    sink: sink.cloned(),
                 });
             }
             if loaded.log_only {
-                senders.push(log_sender(&receiver.name)?);
+                senders.push(log_sender(&receiver.name, sink)?);
             }
             receivers.insert(receiver.name.clone(), senders);
         }
@@ -104,7 +109,7 @@ impl Outfit {
     }
 }
 
-fn log_sender(receiver: &str) -> Result<Sender, Error> {
+fn log_sender(receiver: &str, sink: Option<&Sink>) -> Result<Sender, Error> {
     let client = Client::new(&ClientOptions::default()).map_err(|error| Error::Receiver {
         receiver: receiver.to_owned(),
         why: error.to_string(),
@@ -117,6 +122,7 @@ fn log_sender(receiver: &str) -> Result<Sender, Error> {
         mailer: Mailer::new(&TlsOptions::default()),
         timeout: None,
         permits: Semaphore::new(ATTEMPTS_MAX),
+        sink: sink.cloned(),
     })
 }
 

@@ -127,11 +127,64 @@ async fn a_reload_changes_where_notifications_go() {
     let (base, mut told) = receiver().await;
     let metrics = Registry::default();
     let running = NotifyLoop::start(options(None), &Loaded::log_only(), &metrics).expect("starts");
-    running.reload(&config(&base)).await.expect("right");
+    let prepared = running.prepare(&config(&base)).expect("right");
+    running.switch(prepared).await;
     assert_eq!(running.handle().info().receivers[0].name, "a");
     running.take(vec![alert("A")]).await;
     assert_eq!(next(&mut told).await["receiver"], "a");
     running.stop().await;
+}
+
+#[tokio::test]
+async fn a_sink_takes_what_would_have_been_sent() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("sent.jsonl");
+    let text = "route: {receiver: a, group_by: ['...'], group_wait: 0s}
+receivers:
+- name: a
+  webhook_configs: [{url: 'http://127.0.0.1:1/secret'}]
+  email_configs: [{to: x@example.org, from: w@example.org, smarthost: '127.0.0.1:1'}]
+";
+    let own = WatchfireOptions {
+        sinks: vec![("a".to_owned(), Sink::File(file.clone()))],
+        ..WatchfireOptions::default()
+    };
+    let loaded = Loaded::from_text(text).expect("right").with_watchfire(&own);
+    let metrics = Registry::default();
+    let running = NotifyLoop::start(options(None), &loaded, &metrics).expect("starts");
+    running.take(vec![alert("A")]).await;
+    let mut lines = Vec::new();
+    for _ in 0..400 {
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        lines = text.lines().map(str::to_owned).collect();
+        if lines.len() == 2 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    running.stop().await;
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(!lines.concat().contains("secret"), "addresses stay out");
+    lines.sort();
+    let lines: Vec<serde_json::Value> = lines
+        .iter()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let of = |integration: &str| {
+        let found = lines.iter().find(|line| line["integration"] == integration);
+        found.expect("a line").clone()
+    };
+    let hook = of("webhook/0");
+    assert_eq!(hook["receiver"], "a");
+    assert_eq!(hook["alerts"][0]["labels"]["alertname"], "A");
+    assert_eq!(hook["body"]["groupLabels"]["alertname"], "A");
+    let mail = of("email/0");
+    assert_eq!(mail["to"][0], "x@example.org");
+    assert!(
+        mail["message"]
+            .as_str()
+            .is_some_and(|m| m.contains("Subject:"))
+    );
 }
 
 #[test]

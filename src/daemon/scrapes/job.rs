@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::JobConfig;
-use crate::daemon::net::{Client, Error};
+use crate::daemon::net::Client;
 use crate::daemon::scrape_loop::{self, Course, Orders, Shared, Status};
 use crate::daemon::sd::Discovery;
 use crate::discovery::{self, TargetGroup};
@@ -60,8 +60,7 @@ pub(super) struct Numbers {
 }
 
 impl Job {
-    pub(super) fn start(config: JobConfig, shared: Shared) -> Result<Self, Error> {
-        let client = Client::new(&config.options.client)?;
+    pub(super) fn start(config: JobConfig, client: Client, shared: Shared) -> Self {
         let name = config.options.job_name.clone();
         let discovery = Discovery::start(&name, &config.discovery, shared.clock);
         let state = Arc::new(Mutex::new(State {
@@ -78,14 +77,15 @@ impl Job {
         }));
         state.lock().sync();
         watch_discovery(&state);
-        Ok(Self { state })
+        Self { state }
     }
 
-    /// Goes on under new options. Discovery starts anew when its options changed.
-    pub(super) fn reload(&self, config: JobConfig) -> Result<(), Error> {
+    /// Goes on under new options. Discovery starts anew when its options changed; `client` is used
+    /// only if its options changed, so that connections and tokens live on otherwise.
+    pub(super) fn reload(&self, config: JobConfig, client: Client) {
         let mut state = self.state.lock();
         if config.options.client != state.pool.options().client {
-            state.client = Client::new(&config.options.client)?;
+            state.client = client;
         }
         let name = config.options.job_name.clone();
         state.pool.reload(Arc::new(config.options));
@@ -101,13 +101,12 @@ impl Job {
             }
             drop(state);
             watch_discovery(&self.state);
-            return Ok(());
+            return;
         }
         let orders = state.orders();
         for running in state.targets.values() {
             running.orders.send_replace(orders.for_target());
         }
-        Ok(())
     }
 
     pub(super) fn options(&self) -> Arc<JobOptions> {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::net::Client;
 use super::scrape_loop::Shared;
 use crate::discovery;
 use crate::http::metrics::Registry;
@@ -26,6 +27,13 @@ pub struct JobConfig {
     pub options: JobOptions,
     /// Where they come from.
     pub discovery: Vec<discovery::Options>,
+}
+
+/// A job that is ready to run.
+#[derive(Debug)]
+pub struct Prepared {
+    config: JobConfig,
+    client: Client,
 }
 
 /// The jobs. Clones share them.
@@ -53,14 +61,34 @@ impl Scrapes {
         scrapes
     }
 
-    /// Makes the jobs be those of `configs`: new ones start, missing ones end, others go on under their new
-    /// options. Must be called within the runtime. An error names the job whose client cannot be built;
-    /// that job keeps its old options.
-    pub fn apply(&self, configs: Vec<JobConfig>) -> Result<(), String> {
+    /// Does what can fail of [`Scrapes::switch`] and changes nothing. An error names the jobs whose client
+    /// cannot be built.
+    pub fn prepare(configs: Vec<JobConfig>) -> Result<Vec<Prepared>, String> {
+        let mut prepared = Vec::with_capacity(configs.len());
+        let mut errors = Vec::new();
+        for config in configs {
+            match Client::new(&config.options.client) {
+                Ok(client) => prepared.push(Prepared { config, client }),
+                Err(why) => errors.push(format!(
+                    "error creating HTTP client for job {}: {why}",
+                    config.options.job_name
+                )),
+            }
+        }
+        if errors.is_empty() {
+            Ok(prepared)
+        } else {
+            Err(errors.join("; "))
+        }
+    }
+
+    /// Makes the jobs be those that were prepared: new ones start, missing ones end, others go on under
+    /// their new options. Must be called within the runtime.
+    pub fn switch(&self, prepared: Vec<Prepared>) {
         let mut jobs = self.jobs.lock();
-        let names: Vec<&str> = configs
+        let names: Vec<&str> = prepared
             .iter()
-            .map(|c| c.options.job_name.as_str())
+            .map(|p| p.config.options.job_name.as_str())
             .collect();
         jobs.retain(|name, job| {
             let stays = names.contains(&name.as_str());
@@ -69,24 +97,21 @@ impl Scrapes {
             }
             stays
         });
-        let mut errors = Vec::new();
-        for config in configs {
+        for Prepared { config, client } in prepared {
             let name = config.options.job_name.clone();
-            let outcome = match jobs.get(&name) {
-                Some(job) => job.reload(config),
-                None => Job::start(config, self.shared.clone()).map(|job| {
-                    jobs.insert(name.clone(), job);
-                }),
-            };
-            if let Err(why) = outcome {
-                errors.push(format!("error creating HTTP client for job {name}: {why}"));
+            match jobs.get(&name) {
+                Some(job) => job.reload(config, client),
+                None => {
+                    jobs.insert(name, Job::start(config, client, self.shared.clone()));
+                }
             }
         }
-        if errors.is_empty() {
-            Ok(())
-        } else {
-            Err(errors.join("; "))
-        }
+    }
+
+    /// [`Scrapes::prepare`] and [`Scrapes::switch`].
+    pub fn apply(&self, configs: Vec<JobConfig>) -> Result<(), String> {
+        self.switch(Self::prepare(configs)?);
+        Ok(())
     }
 
     /// Ends every job; nothing more is written, no markers either: the daemon comes back.

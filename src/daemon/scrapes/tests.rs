@@ -285,6 +285,27 @@ async fn a_target_keeps_its_connection_and_is_asked_as_upstream_asks() {
     scrapes.stop().await;
 }
 
+#[tokio::test]
+async fn jobs_of_which_one_cannot_be_built_change_nothing() {
+    let server = Server::start().await;
+    let (scrapes, _) = scrapes();
+    scrapes
+        .apply(vec![config("a", "/good", &[&server.address])])
+        .unwrap();
+    let mut broken = config("b", "/good", &[&server.address]);
+    broken.options.client.proxy.url = Some("nothing://".to_owned());
+    let refusal = scrapes
+        .apply(vec![config("c", "/good", &[&server.address]), broken])
+        .unwrap_err();
+    assert!(
+        refusal.starts_with("error creating HTTP client for job b: "),
+        "{refusal}"
+    );
+    let names: Vec<String> = scrapes.views().into_iter().map(|pool| pool.name).collect();
+    assert_eq!(names, ["a"]);
+    scrapes.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn gzip_and_redirects_are_followed() {
     let server = Server::start().await;

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | every flag of `prometheus` and `alertmanager` | known to `serve`: it works, says once why it has no effect, or is refused with a hint (`src/cli/serve/flags.rs` is the table) | `cli::serve` |
 //! | switches as `--x`, `--no-x`; repeated `--web.listen-address` | same; `--x=true` too | `cli::serve::flags` |
-//! | SIGHUP, `POST /-/reload`, `--enable-feature=auto-reload-config` | same: a mistake leaves the old configuration running | `tests/program.rs` |
+//! | SIGHUP, `POST /-/reload`, `--enable-feature=auto-reload-config` | same: a mistake leaves the old configuration running, and nothing of the new one is put in force | `tests/program.rs` |
 //! | SIGTERM, SIGINT, `POST /-/quit` | same; series are not ended, since the daemon comes back | `tests/program.rs` |
 //! | log lines as `logfmt` or JSON | same keys; `component` instead of `source` | `daemon::log` |
 //! | `promtool query instant, range, series, labels` | `watchfire query`, with tables, CSV and `--plot` beside JSON and promtool's text | `cli::query` |
@@ -18,5 +18,6 @@
 //! - `--config.auto-reload-interval` alone switches the looking on, without the feature flag.
 //! - `--storage.path` defaults to the folder of the samples.
 //! - `--web.read-timeout` and `--alerts.gc-interval` have no effect, and a warning says so.
-//! - Our own `--watchfire.config.file` and `--memory.limit` are refused until they have an effect.
+//! - Our own `--watchfire.config.file` names `watchfire.yml` (`config::watchfire`). Its keys `fallback_receivers`
+//!   and `memory`, and `--memory.limit`, are refused by name until they have an effect.
 //! - `--agent` is refused; sections that cannot run yet are refused by name with a hint.
