@@ -1,6 +1,8 @@
 //! Inhibition: alerts that are muted because others fire.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
 
 use hashbrown::HashMap;
 
@@ -29,6 +31,25 @@ pub struct InhibitSource {
     pub equal: Vec<String>,
 }
 
+impl InhibitRule {
+    /// The rule in words: its number from 1, its name, who mutes whom.
+    pub fn to_text(&self, at: usize) -> String {
+        let mut out = format!("inhibition rule {}", at + 1);
+        if !self.name.is_empty() {
+            let _ = write!(out, " ({})", self.name);
+        }
+        for (i, source) in self.sources.iter().enumerate() {
+            out.push_str(if i == 0 { ": " } else { " and " });
+            let _ = write!(out, "{}", source.matchers);
+            if !source.equal.is_empty() {
+                let _ = write!(out, " of equal {}", source.equal.join(", "));
+            }
+        }
+        let _ = write!(out, " mutes {}", self.target_matchers);
+        out
+    }
+}
+
 /// Why an alert is inhibited.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inhibition {
@@ -47,6 +68,8 @@ pub struct Inhibitor {
 #[derive(Debug)]
 struct Rule {
     options: InhibitRule,
+    /// The rule in words, for the decision record.
+    text: Arc<str>,
     sources: Vec<SourceCache>,
 }
 
@@ -67,7 +90,9 @@ impl Inhibitor {
     pub fn new(rules: Vec<InhibitRule>) -> Self {
         let rules = rules
             .into_iter()
-            .map(|options| Rule {
+            .enumerate()
+            .map(|(at, options)| Rule {
+                text: options.to_text(at).into(),
                 sources: options
                     .sources
                     .iter()
@@ -79,9 +104,11 @@ impl Inhibitor {
         Self { rules }
     }
 
-    /// The rule at a place that an [`Inhibition`] names.
-    pub fn rule(&self, at: usize) -> Option<&InhibitRule> {
-        self.rules.get(at).map(|rule| &rule.options)
+    /// The rule at a place that an [`Inhibition`] names, in words.
+    pub fn rule_text(&self, at: usize) -> Arc<str> {
+        self.rules
+            .get(at)
+            .map_or_else(|| "".into(), |rule| Arc::clone(&rule.text))
     }
 
     /// Takes news of an alert, firing or not.

@@ -2,9 +2,10 @@
 //!
 //! Reading order: [`matchers`] and [`TimeInterval`] are the small words; [`RouteTree`] says which
 //! routes an alert takes; [`Inhibitor`] and [`Silences`] say what mutes it. [`Router`] puts them together,
-//! [`journal`] keeps its state, [`decisions`] its reasons.
+//! [`journal`] keeps its state, [`decisions`] its reasons, [`dead_letters`] what nobody took.
 //! Nothing here reads a clock, opens a socket or starts a thread: `now` is always an argument.
 
+pub mod dead_letters;
 pub mod decisions;
 mod error;
 mod inhibit;
@@ -27,7 +28,7 @@ pub use notification::{
 };
 pub use route::{GroupBy, Route, RouteOptions, RouteTree, label_set_text};
 pub use router::Router;
-pub use silence::{Silence, SilenceLimits, SilenceState, Silences};
+pub use silence::{Silence, SilenceLimits, SilenceNote, SilenceState, Silences};
 pub use time_interval::{
     DayOfMonthRange, Location, MonthRange, NamedInterval, TimeInterval, TimeRange, WeekdayRange,
     YearRange,

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use super::receivers::Kept;
 use crate::model::{Alert, Labels};
 use crate::time::{Span, WallTime};
 
@@ -22,6 +23,15 @@ pub enum NotifyReason {
 }
 
 impl NotifyReason {
+    /// Every reason; the place of one is its number on disk.
+    pub const ALL: [Self; 5] = [
+        Self::FirstNotification,
+        Self::NewAlertsInGroup,
+        Self::NewResolvedAlerts,
+        Self::AllAlertsResolved,
+        Self::RepeatIntervalElapsed,
+    ];
+
     /// Upstream's words.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -60,6 +70,8 @@ pub struct Notification {
     pub now: WallTime,
     /// When the attempt must be over; the group's next flush takes its place.
     pub deadline: WallTime,
+    /// What the integration remembers about the group from its last notification.
+    pub kept: Option<Kept>,
 }
 
 /// How an attempt went.

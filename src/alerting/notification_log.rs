@@ -4,6 +4,7 @@ use hashbrown::HashMap;
 
 use super::NotifyReason;
 use super::journal::LogKey;
+use super::receivers::Kept;
 use crate::time::{Span, WallTime};
 
 /// What an integration was last told about a group.
@@ -23,6 +24,8 @@ pub struct LogEntry {
 #[derive(Debug, Default)]
 pub struct NotificationLog {
     entries: HashMap<LogKey, LogEntry>,
+    /// What integrations remember; goes with the entry.
+    kept: HashMap<LogKey, Kept>,
 }
 
 impl NotificationLog {
@@ -39,6 +42,17 @@ impl NotificationLog {
     /// Forgets an entry.
     pub fn remove(&mut self, key: &LogKey) {
         self.entries.remove(key);
+        self.kept.remove(key);
+    }
+
+    /// What the integration remembers about the group.
+    pub fn kept(&self, key: &LogKey) -> Option<&Kept> {
+        self.kept.get(key)
+    }
+
+    /// Remembers something for the integration.
+    pub fn keep(&mut self, key: LogKey, kept: Kept) {
+        self.kept.insert(key, kept);
     }
 
     /// How many entries there are.
@@ -58,6 +72,13 @@ impl NotificationLog {
         all
     }
 
+    /// What integrations remember, sorted by key.
+    pub fn sorted_kept(&self) -> Vec<(&LogKey, &Kept)> {
+        let mut all: Vec<_> = self.kept.iter().collect();
+        all.sort_unstable_by_key(|(key, _)| *key);
+        all
+    }
+
     /// Forgets what has expired; returns the keys, sorted.
     pub fn collect_garbage(&mut self, now: WallTime) -> Vec<LogKey> {
         let mut gone: Vec<LogKey> = self
@@ -66,6 +87,9 @@ impl NotificationLog {
             .map(|(key, _)| key)
             .collect();
         gone.sort_unstable();
+        for key in &gone {
+            self.kept.remove(key);
+        }
         gone
     }
 }

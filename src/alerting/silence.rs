@@ -1,6 +1,7 @@
 //! Silences: who asked for quiet, about what, and how long.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use hashbrown::HashMap;
 
@@ -28,6 +29,19 @@ pub struct Silence {
     pub comment: String,
     /// Further notes, by name.
     pub annotations: BTreeMap<String, String>,
+}
+
+/// What the decision record says of a silence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SilenceNote {
+    /// The silence's id.
+    pub id: String,
+    /// Who asked for it.
+    pub created_by: String,
+    /// Why.
+    pub comment: String,
+    /// Its last moment.
+    pub ends_at: WallTime,
 }
 
 /// Where a silence stands in time.
@@ -67,6 +81,15 @@ impl Silence {
     /// Whether the silence is about an alert with these labels, at whatever time.
     pub fn is_about(&self, labels: &Labels) -> bool {
         self.matcher_sets.iter().any(|set| set.matches(labels))
+    }
+
+    fn note(&self) -> SilenceNote {
+        SilenceNote {
+            id: self.id.clone(),
+            created_by: self.created_by.clone(),
+            comment: self.comment.clone(),
+            ends_at: self.ends_at,
+        }
     }
 
     /// Roughly the bytes it takes, for the size limit.
@@ -138,6 +161,8 @@ pub struct Silences {
     retention: Span,
     /// In order of creation.
     all: BTreeMap<u64, Silence>,
+    /// What decisions say of the silences, shared among them.
+    notes: BTreeMap<u64, Arc<SilenceNote>>,
     by_id: HashMap<String, u64>,
     next: u64,
     index: Index,
@@ -157,6 +182,7 @@ impl Silences {
             limits,
             retention,
             all: BTreeMap::new(),
+            notes: BTreeMap::new(),
             by_id: HashMap::new(),
             next: 0,
             index: Index::default(),
@@ -229,8 +255,10 @@ impl Silences {
 
     /// Puts a silence in place as it is; for the journal.
     pub fn put(&mut self, silence: Silence) {
+        let note = Arc::new(silence.note());
         if let Some(at) = self.by_id.get(&silence.id) {
             let at = *at;
+            self.notes.insert(at, note);
             let same = self
                 .all
                 .get(&at)
@@ -244,6 +272,7 @@ impl Silences {
         let at = self.next;
         self.next += 1;
         self.by_id.insert(silence.id.clone(), at);
+        self.notes.insert(at, note);
         self.index.add(at, &silence);
         self.all.insert(at, silence);
     }
@@ -252,6 +281,7 @@ impl Silences {
     pub fn remove(&mut self, id: &str) {
         if let Some(at) = self.by_id.remove(id) {
             self.all.remove(&at);
+            self.notes.remove(&at);
             self.rebuild();
         }
     }
@@ -278,21 +308,27 @@ impl Silences {
 
     /// The ids, sorted, of the silences that hold at `now` for an alert with these labels.
     pub fn silenced_by(&self, labels: &Labels, now: WallTime) -> Vec<String> {
+        let notes = self.notes_about(labels, now);
+        notes.iter().map(|note| note.id.clone()).collect()
+    }
+
+    /// As [`Self::silenced_by`], with what the decision record says of them.
+    pub fn notes_about(&self, labels: &Labels, now: WallTime) -> Vec<Arc<SilenceNote>> {
         if self.all.is_empty() {
             return Vec::new();
         }
-        let mut ids: Vec<String> = self
+        let mut notes: Vec<Arc<SilenceNote>> = self
             .index
             .candidates(labels)
-            .filter_map(|at| self.all.get(&at))
-            .filter(|silence| {
+            .filter_map(|at| Some((self.all.get(&at)?, self.notes.get(&at)?)))
+            .filter(|(silence, _)| {
                 silence.state(now) == SilenceState::Active && silence.is_about(labels)
             })
-            .map(|silence| silence.id.clone())
+            .map(|(_, note)| Arc::clone(note))
             .collect();
-        ids.sort_unstable();
-        ids.dedup();
-        ids
+        notes.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        notes.dedup_by(|a, b| a.id == b.id);
+        notes
     }
 
     /// Drops silences that have been over for longer than the retention; returns their ids.
@@ -306,7 +342,10 @@ impl Silences {
             .collect();
         let ids = gone
             .iter()
-            .filter_map(|at| self.all.remove(at))
+            .filter_map(|at| {
+                self.notes.remove(at);
+                self.all.remove(at)
+            })
             .map(|silence| silence.id)
             .collect::<Vec<_>>();
         for id in &ids {

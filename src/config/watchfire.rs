@@ -124,18 +124,24 @@ pub fn parse(
     }
 }
 
-/// Reports names that no receiver has, as keys of `sinks`.
+/// Reports names that no receiver has, and receivers that are their own fallback.
 fn check_receivers(decoder: &Decoder, root: &Node, receivers: &[String]) {
-    let sinks = root.entry("sinks").and_then(Node::as_mapping);
-    for entry in sinks.unwrap_or_default() {
-        let Some(name) = entry.key.as_str() else {
+    let entries = |name: &str| {
+        let entries = root.entry(name).and_then(Node::as_mapping);
+        entries.unwrap_or_default()
+    };
+    let fallbacks = entries("fallback_receivers");
+    let keys = entries("sinks").iter().chain(fallbacks);
+    let values = fallbacks.iter().map(|entry| &entry.value);
+    for node in keys.map(|entry| &entry.key).chain(values) {
+        let Some(name) = node.as_str() else {
             continue;
         };
         if receivers.iter().any(|receiver| receiver == name) {
             continue;
         }
         let problem = Problem::new(
-            entry.key.span,
+            node.span,
             format!("the router file has no receiver {}", quote(name)),
         );
         let known = receivers.iter().map(String::as_str);
@@ -143,6 +149,12 @@ fn check_receivers(decoder: &Decoder, root: &Node, receivers: &[String]) {
             Some(meant) => problem.with_hint(format!("did you mean {}?", quote(meant))),
             None => problem,
         });
+    }
+    for entry in fallbacks {
+        if entry.key.as_str() == entry.value.as_str() {
+            let text = "a receiver cannot be its own fallback";
+            decoder.fail(entry.value.span, text);
+        }
     }
 }
 
@@ -197,7 +209,7 @@ mod tests {
     #[test]
     fn keys_are_read_and_checked() {
         let text = b"sinks: {a: {file: out.jsonl}, b: {stdout: true}}\nfallback_receivers: {b: c}\ndecisions: {max_age: 1d}\nmemory: {limit: 1GB}\n";
-        let receivers = ["a", "b"].map(str::to_owned);
+        let receivers = ["a", "b", "c"].map(str::to_owned);
         let options = parse(text, "etc", &receivers).unwrap();
         assert_eq!(
             options.sinks,
@@ -230,6 +242,17 @@ mod tests {
         assert_eq!(
             problems[0].hint.as_deref(),
             Some("did you mean \"team-db\"?")
+        );
+        let receivers = ["a", "b"].map(str::to_owned);
+        let text = b"fallback_receivers: {a: c, b: b}\n";
+        let problems = parse(text, "", &receivers).unwrap_err();
+        let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            texts,
+            [
+                "1:25: the router file has no receiver \"c\"",
+                "1:31: a receiver cannot be its own fallback"
+            ]
         );
     }
 }

@@ -32,4 +32,5 @@
 //!
 //! - Samples: a batch is in the write-ahead log before a query can see it.
 //! - Rule state (`for`, `keep_firing_for`): recorded after each evaluation that changed it, before alerts go out.
-//! - Alerts, silences, the notification log and intended notifications: journaled on every change.
+//! - Alerts, silences, the notification log and intended notifications, dead letters: journaled on every change.
+//! - The decision record: written on every change, not synced; bounded by count and age.

@@ -112,6 +112,7 @@ impl World {
             time_intervals: config.time_intervals.clone(),
             receivers: receivers.collect(),
             resolve_timeout: config.resolve_timeout,
+            fallbacks: BTreeMap::new(),
         };
         let router = Router::open(
             Arc::new(MemoryDisk::new()),

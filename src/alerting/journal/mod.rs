@@ -15,6 +15,7 @@ use crate::codec::frame::{self, Frames};
 use crate::disk::{Disk, File};
 
 pub use record::{Intent, LogKey, Outcome, Record};
+pub(super) use record::{put_labels, put_time, read_labels, read_time};
 
 /// Changes are at least this many bytes before the file is written anew.
 const COMPACT_BYTES_MIN: u64 = 4 << 20;

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::alerting::dead_letters::DeadLetter;
 use crate::alerting::notification_log::LogEntry;
+use crate::alerting::receivers::Kept;
 use crate::alerting::{Matcher, Matchers, Silence};
 use crate::codec::{Error, Reader, put_str, put_u64, put_varint, put_zigzag};
 use crate::model::{Alert, Labels, MatchOp};
@@ -62,12 +64,21 @@ pub enum Record {
     LogGone(LogKey),
     /// The process lived at this time.
     Clock(WallTime),
+    /// What an integration remembers about a group.
+    Kept(LogKey, Kept),
+    /// A dead letter is as this.
+    DeadLetter(DeadLetter),
+    /// A dead letter was dropped.
+    DeadLetterGone(LogKey),
 }
 
 impl Record {
     /// Confirmations and the clock come again soon; all else is synced.
     pub(super) const fn must_survive_power_cut(&self) -> bool {
-        !matches!(self, Self::Renewed(_) | Self::Clock(_) | Self::LogGone(_))
+        !matches!(
+            self,
+            Self::Renewed(_) | Self::Clock(_) | Self::LogGone(_) | Self::DeadLetterGone(_)
+        )
     }
 
     /// Appends the payload and returns the kind.
@@ -127,6 +138,21 @@ impl Record {
                 put_time(out, *now);
                 10
             }
+            Self::Kept(key, kept) => {
+                put_key(out, key);
+                let Kept::SlackMessage { timestamp, channel } = kept;
+                put_str(out, timestamp);
+                put_str(out, channel);
+                11
+            }
+            Self::DeadLetter(letter) => {
+                put_letter(out, letter);
+                12
+            }
+            Self::DeadLetterGone(key) => {
+                put_key(out, key);
+                13
+            }
         }
     }
 
@@ -139,7 +165,7 @@ impl Record {
                 let count = r.count(10)?;
                 let mut all = Vec::with_capacity(count);
                 for _ in 0..count {
-                    all.push((r.u64()?, time(r)?, time(r)?));
+                    all.push((r.u64()?, read_time(r)?, read_time(r)?));
                 }
                 Self::Renewed(all)
             }
@@ -159,25 +185,34 @@ impl Record {
                     2 => Outcome::Superseded,
                     _ => return Err(Error::Invalid("outcome")),
                 };
-                Self::Closed(id, outcome, time(r)?)
+                Self::Closed(id, outcome, read_time(r)?)
             }
             8 => Self::Logged(key(r)?, entry(r)?),
             9 => Self::LogGone(key(r)?),
-            10 => Self::Clock(time(r)?),
+            10 => Self::Clock(read_time(r)?),
+            11 => Self::Kept(
+                key(r)?,
+                Kept::SlackMessage {
+                    timestamp: r.str()?.to_owned(),
+                    channel: r.str()?.to_owned(),
+                },
+            ),
+            12 => Self::DeadLetter(letter(r)?),
+            13 => Self::DeadLetterGone(key(r)?),
             _ => return Err(Error::Invalid("record kind")),
         })
     }
 }
 
-fn put_time(out: &mut Vec<u8>, time: WallTime) {
+pub(in crate::alerting) fn put_time(out: &mut Vec<u8>, time: WallTime) {
     put_zigzag(out, time.as_ns());
 }
 
-fn time(r: &mut Reader<'_>) -> Result<WallTime, Error> {
+pub(in crate::alerting) fn read_time(r: &mut Reader<'_>) -> Result<WallTime, Error> {
     r.zigzag().map(WallTime::from_ns)
 }
 
-fn put_labels(out: &mut Vec<u8>, labels: &Labels) {
+pub(in crate::alerting) fn put_labels(out: &mut Vec<u8>, labels: &Labels) {
     put_varint(out, labels.len() as u64);
     for (name, value) in labels {
         put_str(out, name);
@@ -185,7 +220,7 @@ fn put_labels(out: &mut Vec<u8>, labels: &Labels) {
     }
 }
 
-fn labels(r: &mut Reader<'_>) -> Result<Labels, Error> {
+pub(in crate::alerting) fn read_labels(r: &mut Reader<'_>) -> Result<Labels, Error> {
     let count = r.count(2)?;
     let mut pairs = Vec::with_capacity(count);
     for _ in 0..count {
@@ -206,11 +241,11 @@ fn put_alert(out: &mut Vec<u8>, alert: &Alert) {
 
 fn alert(r: &mut Reader<'_>) -> Result<Alert, Error> {
     Ok(Alert {
-        labels: labels(r)?,
-        annotations: labels(r)?,
-        starts_at: time(r)?,
-        ends_at: time(r)?,
-        updated_at: time(r)?,
+        labels: read_labels(r)?,
+        annotations: read_labels(r)?,
+        starts_at: read_time(r)?,
+        ends_at: read_time(r)?,
+        updated_at: read_time(r)?,
         generator_url: r.str()?.to_owned(),
         timeout: r.u8()? != 0,
     })
@@ -257,7 +292,7 @@ fn silence(r: &mut Reader<'_>) -> Result<Silence, Error> {
         }
         matcher_sets.push(Matchers(set));
     }
-    let (starts_at, ends_at, updated_at) = (time(r)?, time(r)?, time(r)?);
+    let (starts_at, ends_at, updated_at) = (read_time(r)?, read_time(r)?, read_time(r)?);
     let (created_by, comment) = (r.str()?.to_owned(), r.str()?.to_owned());
     let mut annotations = BTreeMap::new();
     for _ in 0..r.count(2)? {
@@ -307,8 +342,41 @@ fn entry(r: &mut Reader<'_>) -> Result<LogEntry, Error> {
     Ok(LogEntry {
         firing,
         resolved,
-        timestamp: time(r)?,
-        expires_at: time(r)?,
+        timestamp: read_time(r)?,
+        expires_at: read_time(r)?,
+    })
+}
+
+fn put_letter(out: &mut Vec<u8>, letter: &DeadLetter) {
+    put_key(out, &letter.key);
+    put_str(out, &letter.receiver);
+    put_time(out, letter.first);
+    put_time(out, letter.last);
+    put_varint(out, letter.count);
+    put_str(out, &letter.reason);
+    put_varint(out, letter.alerts.len() as u64);
+    for labels in &letter.alerts {
+        put_labels(out, labels);
+    }
+    put_varint(out, letter.alert_count);
+    put_str(out, &letter.fallback);
+    put_time(out, letter.reached_at.unwrap_or(WallTime::ZERO));
+}
+
+fn letter(r: &mut Reader<'_>) -> Result<DeadLetter, Error> {
+    Ok(DeadLetter {
+        key: key(r)?,
+        receiver: r.str()?.to_owned(),
+        first: read_time(r)?,
+        last: read_time(r)?,
+        count: r.varint()?,
+        reason: r.str()?.to_owned(),
+        alerts: (0..r.count(1)?)
+            .map(|_| read_labels(r))
+            .collect::<Result<_, _>>()?,
+        alert_count: r.varint()?,
+        fallback: r.str()?.to_owned(),
+        reached_at: Some(read_time(r)?).filter(|at| !at.is_zero()),
     })
 }
 
@@ -334,7 +402,7 @@ mod tests {
         vec![
             Record::Alert(Alert {
                 annotations: labels.clone(),
-                labels,
+                labels: labels.clone(),
                 starts_at: t,
                 ends_at: WallTime::ZERO,
                 updated_at: t,
@@ -364,8 +432,28 @@ mod tests {
             }),
             Record::Closed(5, Outcome::Superseded, t),
             Record::Logged(key.clone(), entry),
-            Record::LogGone(key),
+            Record::LogGone(key.clone()),
             Record::Clock(t),
+            Record::Kept(
+                key.clone(),
+                Kept::SlackMessage {
+                    timestamp: "1.2".to_owned(),
+                    channel: "C1".to_owned(),
+                },
+            ),
+            Record::DeadLetter(DeadLetter {
+                key: key.clone(),
+                receiver: "team".to_owned(),
+                first: t,
+                last: t,
+                count: 3,
+                reason: "no".to_owned(),
+                alerts: vec![labels],
+                alert_count: 99,
+                fallback: "other".to_owned(),
+                reached_at: Some(t),
+            }),
+            Record::DeadLetterGone(key),
         ]
     }
 
@@ -382,7 +470,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(256))]
 
         #[test]
-        fn no_bytes_hurt(kind in 0u8..12, bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+        fn no_bytes_hurt(kind in 0u8..15, bytes in prop::collection::vec(any::<u8>(), 0..64)) {
             let _ = Record::decode(kind, &bytes);
         }
     }

@@ -1,7 +1,7 @@
 //! A notification from its intent to its outcome: attempts, back-off, timeouts, and what takes its place.
 
 use super::{
-    Action, Arc, DELIVERY_TIME_MIN, Delivery, DeliveryState, Flush, Intent, LogEntry, LogKey,
+    Action, Arc, DELIVERY_TIME_MIN, Delivery, DeliveryState, Flush, Intent, Kept, LogEntry, LogKey,
     Notification, Record, Router, Slot, Span, Stage, WallTime,
 };
 use crate::alerting::journal::Outcome;
@@ -28,10 +28,10 @@ impl Router {
         let Some(route) = self.config.tree.get(group.route) else {
             return;
         };
-        let Some(integration) = self.integrations(&group.receiver).get(slot_at) else {
+        let Some(target) = self.target(&group.receiver, slot_at) else {
             return;
         };
-        let place = super::place(group, Some(integration));
+        let place = target.place(group);
         // compat: entries live for twice the repeat interval, the retention at most.
         let twice = Span::from_ms(route.repeat_interval.as_ms().saturating_mul(2));
         let entry = LogEntry {
@@ -40,7 +40,7 @@ impl Router {
             timestamp: now,
             expires_at: now + twice.min(self.options.retention),
         };
-        let send_resolved = integration.send_resolved;
+        let send_resolved = target.integration.send_resolved;
         if !send_resolved && flush.firing.is_empty() {
             // Nothing to send, but the log must know that nothing fires any more.
             self.journal
@@ -72,8 +72,8 @@ impl Router {
         let notification = Notification {
             id,
             attempt: 0,
-            receiver: group.receiver.to_string(),
-            integration: slot_at,
+            receiver: target.receiver.to_string(),
+            integration: target.at,
             group_key: group.key.to_string(),
             group_labels: group.labels.clone(),
             route_labels: route.labels.clone(),
@@ -81,6 +81,7 @@ impl Router {
             reason,
             now: flush.now,
             deadline: flush.now + route.group_interval.max(DELIVERY_TIME_MIN),
+            kept: self.log.kept(&key).cloned(),
         };
         self.journal.push(&Record::Intended(Intent {
             id,
@@ -93,11 +94,12 @@ impl Router {
             Delivery {
                 group: group_id,
                 slot: slot_at,
-                flush: flush.number,
+                flush: Arc::clone(flush),
                 key,
                 entry,
                 notification,
                 state: DeliveryState::Waiting(now),
+                error: None,
             },
         );
         if let Some(slot) = self.slot_mut(group_id, slot_at) {
@@ -117,6 +119,16 @@ impl Router {
         self.timers.insert((deadline, id));
         self.actions
             .push_back(Action::Notify(Arc::new(delivery.notification.clone())));
+    }
+
+    /// Remembers something for the integration that a delivery tells. Comes before the outcome, which
+    /// makes it durable.
+    pub fn keep(&mut self, id: u64, kept: Kept) {
+        if let Some(delivery) = self.deliveries.get(&id) {
+            self.journal
+                .push(&Record::Kept(delivery.key.clone(), kept.clone()));
+            self.log.keep(delivery.key.clone(), kept);
+        }
     }
 
     /// Takes the outcome of an attempt. News of deliveries that are no longer open is ignored.
@@ -147,8 +159,9 @@ impl Router {
         delivery.entry.timestamp = now;
         self.log.put(delivery.key.clone(), delivery.entry.clone());
         self.close_uncertain(now, &delivery.key);
+        self.reached(now, &delivery);
         if let Some(slot) = self.slot_mut(delivery.group, delivery.slot) {
-            slot.settled = delivery.flush;
+            slot.settled = delivery.flush.number;
         }
         self.take_pending(now, &delivery);
         self.settle(delivery.group);
@@ -166,6 +179,7 @@ impl Router {
         let wait = Span::from_ms(jittered as i64).max(after.unwrap_or(Span::ZERO));
         let retry_at = now + wait;
         delivery.state = DeliveryState::Waiting(retry_at);
+        delivery.error = Some(reason.clone());
         self.timers.insert((retry_at, id));
         let (group, slot) = (delivery.group, delivery.slot);
         let stage = Stage::Failed { reason, retry_at };
@@ -185,7 +199,14 @@ impl Router {
             return;
         };
         self.counts.refused += 1;
-        self.record(now, &delivery, &Stage::Refused { reason });
+        let stage = Stage::Refused {
+            reason: reason.clone(),
+        };
+        self.record(now, &delivery, &stage);
+        let slot = self.slot_mut(delivery.group, delivery.slot);
+        let pending = slot.and_then(|slot| slot.pending.clone());
+        let latest = pending.unwrap_or_else(|| Arc::clone(&delivery.flush));
+        self.not_reached(now, &delivery, &latest, reason);
         self.take_pending(now, &delivery);
     }
 
@@ -222,12 +243,21 @@ impl Router {
     }
 
     /// Ends a delivery that waits for its next attempt, because a newer flush decides.
-    pub(super) fn drop_waiting(&mut self, now: WallTime, group: u64, slot: usize) {
+    pub(super) fn drop_waiting(
+        &mut self,
+        now: WallTime,
+        group: u64,
+        slot: usize,
+        newer: &Arc<Flush>,
+    ) {
         let open = self.slot_mut(group, slot).and_then(|slot| slot.delivery);
         if let Some(id) = open
             && let Some(delivery) = self.close(now, id, Outcome::Superseded)
         {
             self.record(now, &delivery, &Stage::Superseded);
+            if let Some(reason) = delivery.error.clone() {
+                self.not_reached(now, &delivery, newer, reason);
+            }
         }
     }
 
@@ -265,8 +295,9 @@ impl Router {
         let Some(group) = self.groups.get(&delivery.group) else {
             return;
         };
-        let integration = self.integrations(&group.receiver).get(delivery.slot);
-        let place = super::place(group, integration);
+        let place = self
+            .target(&group.receiver, delivery.slot)
+            .map_or_else(|| super::place(group), |target| target.place(group));
         for alert in &delivery.notification.alerts {
             self.decisions.record(
                 now,

@@ -1,8 +1,8 @@
 //! One group's turn: collect its alerts, run the mute stages, ask the log, begin deliveries.
 
 use super::{Alert, Arc, Flush, Place, Router, Span, Stage, WallTime};
-use crate::alerting::compare_alerts;
 use crate::alerting::notification_log::notify_reason;
+use crate::alerting::{NotifyReason, compare_alerts};
 
 /// An alert on its way through the stages.
 type Candidate = (u64, Alert);
@@ -36,7 +36,7 @@ impl Router {
             candidates.push((*fingerprint, alert));
         }
         candidates.sort_by(|(_, a), (_, b)| compare_alerts(&a.labels, &b.labels));
-        let place = super::place(group, None);
+        let place = super::place(group);
         let before = candidates.len();
         let left = self.mute(now, id, &place, candidates);
         self.counts.suppressed += (before - left.len()) as u64;
@@ -77,11 +77,10 @@ impl Router {
             let Some(found) = self.inhibitor.inhibited(&alert.labels, now) else {
                 return true;
             };
-            let rule = self.inhibitor.rule(found.rule);
+            let by = found.by.iter().filter_map(|by| self.alerts.get(by));
             let stage = Stage::Inhibited {
-                rule: found.rule,
-                name: rule.map(|rule| rule.name.clone()).unwrap_or_default(),
-                by: found.by,
+                rule: self.inhibitor.rule_text(found.rule),
+                by: by.map(|stored| stored.alert.labels.clone()).collect(),
             };
             self.decisions
                 .record(now, *fingerprint, &alert.labels, place, stage);
@@ -101,7 +100,7 @@ impl Router {
             return candidates;
         }
         candidates.retain(|(fingerprint, alert)| {
-            let by = self.silences.silenced_by(&alert.labels, now);
+            let by = self.silences.notes_about(&alert.labels, now);
             if by.is_empty() {
                 return true;
             }
@@ -144,7 +143,7 @@ impl Router {
         let Some(slot) = group.slots.get(slot_at) else {
             return;
         };
-        let Some(integration) = self.integrations(&group.receiver).get(slot_at) else {
+        let Some(target) = self.target(&group.receiver, slot_at) else {
             return;
         };
         if let Some(delivery) = slot.delivery
@@ -155,8 +154,19 @@ impl Router {
             }
             return;
         }
-        let key = super::log_key(group, integration);
-        let place = super::place(group, Some(integration));
+        let key = target.log_key(group);
+        let place = target.place(group);
+        let unreached = if target.fallback {
+            self.unreached(group)
+        } else {
+            Vec::new()
+        };
+        let stands_by = target.fallback && unreached.is_empty();
+        let flush = &if stands_by {
+            Arc::new(self.only_known(flush, &key))
+        } else {
+            Arc::clone(flush)
+        };
         let repeat = self
             .config
             .tree
@@ -167,7 +177,7 @@ impl Router {
                 entry,
                 &flush.firing,
                 &flush.resolved,
-                integration.send_resolved,
+                target.integration.send_resolved,
                 repeat,
                 flush.now,
             )
@@ -187,9 +197,22 @@ impl Router {
                     .flatten()
             })
         };
+        let reason =
+            reason.filter(|reason| !(stands_by && *reason == NotifyReason::RepeatIntervalElapsed));
         let since = entry.map(|entry| entry.timestamp);
-        self.drop_waiting(now, id, slot_at);
+        self.drop_waiting(now, id, slot_at, flush);
         if let Some(reason) = reason {
+            if !unreached.is_empty() {
+                let from: Arc<str> = unreached.join(", ").into();
+                for alert in &flush.alerts {
+                    let stage = Stage::FallenBack {
+                        from: Arc::clone(&from),
+                    };
+                    let fingerprint = alert.labels.fingerprint();
+                    self.decisions
+                        .record(now, fingerprint, &alert.labels, &place, stage);
+                }
+            }
             self.begin(now, id, slot_at, flush, key, reason);
             return;
         }

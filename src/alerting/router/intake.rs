@@ -134,9 +134,12 @@ impl Router {
         };
         let group = self.groups.get_mut(&id)?;
         group.members.insert(fingerprint, None);
-        let place = super::place(group, None);
+        let place = super::place(group);
+        let stage = Stage::Grouped {
+            flush_at: group.next_flush,
+        };
         self.decisions
-            .record(now, fingerprint, labels, &place, Stage::Grouped);
+            .record(now, fingerprint, labels, &place, stage);
         Some(id)
     }
 }
@@ -163,7 +166,7 @@ impl Router {
         } else {
             now + route.group_wait
         };
-        let slots = self.integrations(&route.receiver).len();
+        let slots = self.slot_count(&route.receiver);
         let group = Group {
             route: route_at,
             key: route.group_key(&labels).into(),

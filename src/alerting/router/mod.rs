@@ -13,9 +13,10 @@
 //!   were away resolves nothing.
 //!
 //! `intake` puts alerts into groups, `flush` runs a group through the mute stages and the log, `delivery`
-//! follows a notification to its end, `restore` reads the journal, `view` answers the API.
+//! follows a notification to its end, `fallback` knows who is told instead, `restore` reads the journal, `view` answers the API.
 
 mod delivery;
+mod fallback;
 mod flush;
 mod intake;
 mod restore;
@@ -32,9 +33,11 @@ use fastrand::Rng;
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
+use super::dead_letters::DeadLetters;
 use super::decisions::{DecisionLimits, Decisions, Place, Stage};
 use super::journal::{Intent, Journal, LogKey, Record};
 use super::notification_log::{LogEntry, NotificationLog};
+use super::receivers::Kept;
 use super::{
     Action, Error, InhibitRule, Inhibitor, NamedInterval, Notification, RouteTree, Silence,
     SilenceLimits, Silences,
@@ -66,6 +69,8 @@ pub struct RouterConfig {
     pub receivers: Vec<ReceiverOptions>,
     /// How long an alert without an end fires unless it is renewed. Upstream's default is 5 min.
     pub resolve_timeout: Span,
+    /// Who is told when a receiver cannot be reached: receiver, fallback receiver.
+    pub fallbacks: BTreeMap<String, String>,
 }
 
 /// A receiver as the router sees it.
@@ -141,6 +146,7 @@ pub struct Router {
     silences: Silences,
     log: NotificationLog,
     decisions: Decisions,
+    letters: DeadLetters,
     journal: Journal,
     rng: Rng,
     clock_written: WallTime,
@@ -203,6 +209,8 @@ struct Slot {
     delivery: Option<u64>,
     /// A flush that came while an attempt was under way.
     pending: Option<Arc<Flush>>,
+    /// Whether the last notification was lost; the fallback receiver hears of the group while it is so.
+    unreached: bool,
 }
 
 /// What a flush lets through, for all integrations of the receiver.
@@ -221,11 +229,13 @@ struct Flush {
 struct Delivery {
     group: u64,
     slot: usize,
-    flush: u64,
+    flush: Arc<Flush>,
     key: LogKey,
     entry: LogEntry,
     notification: Notification,
     state: DeliveryState,
+    /// Why the last attempt failed.
+    error: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -316,6 +326,10 @@ impl Router {
         for fingerprint in homeless {
             self.forget(fingerprint);
         }
+        let retention = self.options.retention;
+        for key in self.letters.collect_garbage(now, retention) {
+            self.journal.push(&Record::DeadLetterGone(key));
+        }
         self.decisions.collect_garbage(now);
     }
 
@@ -323,6 +337,7 @@ impl Router {
     /// failure is counted, and a snapshot is tried again and again.
     fn commit(&mut self, now: WallTime) {
         let _ = self.journal.commit();
+        self.decisions.commit();
         if self.journal.wants_snapshot() && self.snapshot_retry <= now {
             self.snapshot_retry = now + SNAPSHOT_RETRY;
             self.snapshot(now);
@@ -372,6 +387,11 @@ impl Router {
         self.decisions.set_limits(now, limits);
     }
 
+    /// What was never delivered.
+    pub fn dead_letters(&self) -> &DeadLetters {
+        &self.letters
+    }
+
     /// The configuration in force.
     pub fn config(&self) -> &RouterConfig {
         &self.config
@@ -389,18 +409,11 @@ impl IntegrationOptions {
     }
 }
 
-fn log_key(group: &Group, integration: &IntegrationOptions) -> LogKey {
-    LogKey {
-        group_key: group.key.to_string(),
-        integration: format!("{}/{}", group.receiver, integration.name()),
-    }
-}
-
-/// The decision record's place for a whole group, or for one integration of it.
-fn place(group: &Group, integration: Option<&IntegrationOptions>) -> Place {
+/// The decision record's place for a whole group.
+fn place(group: &Group) -> Place {
     Place {
         group_key: Arc::clone(&group.key),
         receiver: Arc::clone(&group.receiver),
-        integration: integration.map_or_else(|| "".into(), |i| i.name().into()),
+        integration: "".into(),
     }
 }

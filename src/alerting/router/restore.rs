@@ -6,11 +6,13 @@ use std::sync::Arc;
 use fastrand::Rng;
 use hashbrown::HashMap;
 
+use super::fallback::Target;
 use super::intake::grace;
 use super::{
     Action, Counts, DeliveryState, GC_INTERVAL, IntegrationOptions, Intent, Journal, LogEntry,
     Record, Router, RouterConfig, RouterOptions, Slot, WallTime,
 };
+use crate::alerting::dead_letters::DeadLetters;
 use crate::alerting::decisions::Decisions;
 use crate::alerting::journal::Outcome;
 use crate::alerting::notification_log::NotificationLog;
@@ -24,6 +26,7 @@ struct Replayed {
     silences: Silences,
     log: NotificationLog,
     intents: BTreeMap<u64, Intent>,
+    letters: DeadLetters,
     /// The last moment at which the process is known to have lived.
     last_seen: WallTime,
     next_delivery: u64,
@@ -77,6 +80,12 @@ impl Replayed {
             }
             Record::LogGone(key) => self.log.remove(&key),
             Record::Clock(now) => self.seen(now),
+            Record::Kept(key, kept) => self.log.keep(key, kept),
+            Record::DeadLetter(letter) => {
+                self.seen(letter.last);
+                self.letters.put(letter);
+            }
+            Record::DeadLetterGone(key) => self.letters.remove(&key),
         }
     }
 
@@ -103,9 +112,15 @@ impl Router {
             silences: Silences::new(options.silence_limits, options.retention),
             log: NotificationLog::default(),
             intents: BTreeMap::new(),
+            letters: DeadLetters::default(),
             last_seen: WallTime::ZERO,
             next_delivery: 1,
         };
+        let decisions = Decisions::open(
+            options.decisions,
+            Arc::clone(&disk),
+            &format!("{dir}/decisions"),
+        );
         let journal = Journal::open(disk, dir, |record| replayed.take(record))?;
         let mut router = Self {
             options,
@@ -125,7 +140,8 @@ impl Router {
             actions: VecDeque::new(),
             silences: replayed.silences,
             log: replayed.log,
-            decisions: Decisions::new(options.decisions),
+            decisions,
+            letters: replayed.letters,
             journal,
             rng: Rng::with_seed(options.seed),
             clock_written: now,
@@ -191,6 +207,13 @@ impl Router {
                     .into_iter()
                     .map(|(key, entry)| Record::Logged(key.clone(), entry.clone())),
             )
+            .chain(
+                self.log
+                    .sorted_kept()
+                    .into_iter()
+                    .map(|(key, kept)| Record::Kept(key.clone(), kept.clone())),
+            )
+            .chain(self.letters.iter().cloned().map(Record::DeadLetter))
             .chain(self.uncertain.values().cloned().map(Record::Intended))
             .chain(intents)
             .chain([
@@ -214,7 +237,13 @@ impl Router {
     /// Puts another configuration in force. Alerts, silences and the log stay; groups that exist under
     /// both configurations keep their timers and what is on its way, so nothing is told twice.
     pub fn reload(&mut self, now: WallTime, config: RouterConfig) {
-        let old_receivers = std::mem::replace(&mut self.receivers, receivers(&config));
+        let old_targets: BTreeMap<Arc<str>, Vec<Target>> = self
+            .receivers
+            .keys()
+            .map(|name| Arc::from(name.as_str()))
+            .map(|name: Arc<str>| (Arc::clone(&name), self.targets(&name)))
+            .collect();
+        self.receivers = receivers(&config);
         self.intervals = intervals(&config);
         self.inhibitor = Inhibitor::new(config.inhibit_rules.clone());
         self.config = config;
@@ -244,12 +273,11 @@ impl Router {
             let Some(old) = old_groups.remove(&old_id) else {
                 continue;
             };
-            let integrations = old_receivers
-                .get(&*old.receiver)
-                .cloned()
-                .unwrap_or_default();
+            let targets = old_targets
+                .get(&old.receiver)
+                .map_or(&[][..], Vec::as_slice);
             let new_id = by_key.get(&(Arc::clone(&old.key), Arc::clone(&old.receiver)));
-            self.carry_over(now, old, new_id.copied(), &integrations);
+            self.carry_over(now, old, new_id.copied(), targets);
         }
         self.journal.push(&Record::Clock(now));
         self.commit(now);
@@ -261,9 +289,9 @@ impl Router {
         now: WallTime,
         old: super::Group,
         new_id: Option<u64>,
-        old_integrations: &[IntegrationOptions],
+        old_targets: &[Target],
     ) {
-        let new_integrations = self.integrations(&old.receiver).to_vec();
+        let new_targets = self.targets(&old.receiver);
         if let Some(id) = new_id
             && let Some(group) = self.groups.get_mut(&id)
         {
@@ -276,13 +304,17 @@ impl Router {
                 *told = old.members.get(fingerprint).copied().flatten();
             }
         }
-        for (slot, integration) in old.slots.into_iter().zip(old_integrations) {
-            let target = new_id.and_then(|id| {
-                let at = new_integrations.iter().position(|new| new == integration)?;
-                Some((id, at))
+        for (slot, target) in old.slots.into_iter().zip(old_targets) {
+            let place = new_id.and_then(|id| {
+                let same = |new: &Target| {
+                    (&new.receiver, &new.integration, new.fallback)
+                        == (&target.receiver, &target.integration, target.fallback)
+                };
+                let slot = new_targets.iter().position(same)?;
+                Some((id, slot, new_targets.get(slot)?.at))
             });
-            match target {
-                Some((id, at)) => self.adopt(slot, id, at),
+            match place {
+                Some((id, at, integration)) => self.adopt(slot, id, at, integration),
                 None => {
                     if let Some(delivery) = slot.delivery {
                         self.abandon(now, delivery);
@@ -292,11 +324,11 @@ impl Router {
         }
     }
 
-    fn adopt(&mut self, slot: Slot, group: u64, at: usize) {
+    fn adopt(&mut self, slot: Slot, group: u64, at: usize, integration: usize) {
         if let Some(delivery) = slot.delivery.and_then(|id| self.deliveries.get_mut(&id)) {
             delivery.group = group;
             delivery.slot = at;
-            delivery.notification.integration = at;
+            delivery.notification.integration = integration;
         }
         if let Some(new) = self.slot_mut(group, at) {
             *new = slot;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 
-use super::tests::{T0, alert, config};
+use super::tests::{T0, alert};
 use super::{Action, Router, RouterConfig, RouterOptions, Span, WallTime};
 use crate::alerting::Verdict;
 use crate::disk::faulty::FaultyDisk;
@@ -64,7 +64,7 @@ struct World {
     ended: Vec<Option<WallTime>>,
     episodes: Vec<(usize, WallTime, WallTime)>,
     moods: [Mood; 2],
-    /// By integration and group.
+    /// By integration and group; the fallback's is the third.
     heard: BTreeMap<(usize, String), Vec<Heard>>,
     crashes: u32,
 }
@@ -75,8 +75,17 @@ fn name(at: usize) -> String {
     format!("Group{}/{at}", at % 3)
 }
 
+/// Where an integration stands in `heard`.
+fn place(n: &super::Notification) -> usize {
+    if n.receiver == "backup" {
+        2
+    } else {
+        n.integration
+    }
+}
+
 fn router_config() -> RouterConfig {
-    let mut config = config(&[("webhook", true), ("slack", true)]);
+    let mut config = super::tests::with_fallback();
     let mut root = super::tests::root();
     root.repeat_interval = Some(Span::hours(1000));
     config.tree = super::RouteTree::new(&root);
@@ -286,7 +295,8 @@ impl World {
                 Some(Action::Cancel { .. }) => {}
                 Some(Action::Notify(n)) => {
                     let reason = "no".to_owned();
-                    let verdict = match self.moods[n.integration] {
+                    let mood = self.moods.get(place(&n)).copied().unwrap_or(Mood::Fine);
+                    let verdict = match mood {
                         Mood::Fine => Some(Verdict::Delivered),
                         Mood::Failing => Some(Verdict::Retry {
                             after: None,
@@ -328,7 +338,7 @@ impl World {
         };
         let list = self
             .heard
-            .entry((n.integration, n.group_key.clone()))
+            .entry((place(n), n.group_key.clone()))
             .or_default();
         if let Some(last) = list.last() {
             assert!(
@@ -361,7 +371,7 @@ impl World {
             }
         }
         for at in 0..ALERTS {
-            for integration in 0..2 {
+            for integration in 0..3 {
                 let said = self.said(integration, at, T0, T0 + Span::hours(100));
                 let last = said.last().map(|(_, fires)| *fires);
                 assert!(
@@ -432,16 +442,21 @@ fn whatever_breaks_everybody_hears_of_every_alert_and_its_end_once() {
     let seeds: u64 = std::env::var_os("WATCHFIRE_SIM_SEEDS")
         .and_then(|text| text.to_str()?.parse().ok())
         .unwrap_or(24);
-    let (mut crashes, mut told) = (0, 0);
+    let (mut crashes, mut told, mut fallbacks) = (0, 0, 0);
     for seed in 0..seeds {
         let world = World::new(seed).run();
         world.check();
         crashes += world.crashes;
         told += world.heard.values().map(Vec::len).sum::<usize>();
+        let fallback = world.heard.iter().filter(|((at, _), _)| *at == 2);
+        fallbacks += fallback.map(|(_, heard)| heard.len()).sum::<usize>();
     }
     assert!(
-        u64::from(crashes) > seeds && told as u64 > seeds * 20,
-        "{crashes} {told}"
+        u64::from(crashes) > seeds && told as u64 > seeds * 20 && fallbacks as u64 > seeds,
+        "{crashes} {told} {fallbacks}"
+    );
+    eprintln!(
+        "{seeds} seeds: {crashes} crashes, {told} notifications, {fallbacks} to the fallback"
     );
 }
 

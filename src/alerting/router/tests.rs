@@ -31,6 +31,7 @@ pub(super) fn config(integrations: &[(&str, bool)]) -> RouterConfig {
                 .collect(),
         }],
         resolve_timeout: Span::minutes(5),
+        fallbacks: BTreeMap::new(),
     }
 }
 
@@ -289,14 +290,16 @@ fn silences_inhibition_and_intervals_mute_and_say_so() {
         let about = bench.router.decisions().about(fingerprint);
         about.map(|decision| decision.verdict.clone()).collect()
     };
-    let cluster = alert("ClusterDown/1", T0, T0).labels.fingerprint();
+    let rule = r#"inhibition rule 1 (cluster): {alertname="ClusterDown"} mutes {alertname="Down"}"#;
     assert!(stages(&bench, "Down/1").contains(&Stage::Inhibited {
-        rule: 0,
-        name: "cluster".to_owned(),
-        by: vec![cluster]
+        rule: rule.into(),
+        by: vec![alert("ClusterDown/1", T0, T0).labels]
     }));
     assert!(stages(&bench, "Night/1").contains(&Stage::Muted(vec!["always".to_owned()])));
-    assert!(stages(&bench, "Quiet/1").contains(&Stage::Silenced(vec![id.clone()])));
+    let silenced = stages(&bench, "Quiet/1").into_iter().any(
+        |stage| matches!(stage, Stage::Silenced(notes) if notes.len() == 1 && notes[0].id == id),
+    );
+    assert!(silenced);
     assert!(stages(&bench, "ClusterDown/1").contains(&Stage::Sent { attempts: 1 }));
     let views = bench.router.alerts(bench.now, |_| true);
     let suppressed = views
@@ -556,4 +559,205 @@ fn bad_alerts_are_refused_one_by_one() {
         ]
     );
     assert_eq!(bench.router.alerts(T0, |_| true).len(), 1);
+}
+
+/// `team` cannot be reached through its webhook; `backup` is told instead by mail.
+pub(super) fn with_fallback() -> RouterConfig {
+    let mut config = config(&[("webhook", true), ("slack", true)]);
+    config.receivers.push(ReceiverOptions {
+        name: "backup".to_owned(),
+        integrations: vec![IntegrationOptions {
+            kind: "email".to_owned(),
+            index: 2,
+            send_resolved: true,
+        }],
+    });
+    config
+        .fallbacks
+        .insert("team".to_owned(), "backup".to_owned());
+    config
+}
+
+impl Bench {
+    /// Lets time pass while `answer` says how attempts go; what was delivered: second, receiver, text.
+    fn answer(
+        &mut self,
+        seconds: i64,
+        answer: impl Fn(&Notification) -> Verdict,
+    ) -> Vec<(i64, String, String)> {
+        let end = self.now + Span::seconds(seconds);
+        let mut told = Vec::new();
+        loop {
+            while let Some(action) = self.router.poll(self.now) {
+                let Action::Notify(n) = action else {
+                    continue;
+                };
+                let verdict = answer(&n);
+                if verdict == Verdict::Delivered {
+                    let (second, _, text, _) = tell(self.now, &n);
+                    told.push((second, format!("{}/{}", n.receiver, n.integration), text));
+                }
+                self.router.on_delivery(self.now, n.id, verdict);
+            }
+            match self.router.next_wakeup() {
+                Some(next) if next <= end => self.now = next.max(self.now),
+                _ => {
+                    self.now = end;
+                    return told;
+                }
+            }
+        }
+    }
+}
+
+fn webhook_fails(verdict: Verdict) -> impl Fn(&Notification) -> Verdict {
+    move |n| {
+        if n.receiver == "team" && n.integration == 0 {
+            verdict.clone()
+        } else {
+            Verdict::Delivered
+        }
+    }
+}
+
+fn row(second: i64, who: &str, text: &str) -> (i64, String, String) {
+    (second, who.to_owned(), text.to_owned())
+}
+
+#[test]
+fn the_fallback_is_told_at_once_when_a_receiver_refuses() {
+    let mut bench = Bench::new(with_fallback());
+    bench.fire("Down/1");
+    let refuse = Verdict::GiveUp {
+        reason: "404".to_owned(),
+    };
+    let seen = bench.answer(31, webhook_fails(refuse.clone()));
+    assert_eq!(seen, [row(30, "team/1", "+1"), row(30, "backup/0", "+1")]);
+    // New alerts go there too while it lasts, and nothing is told twice.
+    bench.fire("Down/2");
+    let seen = bench.answer(600, webhook_fails(refuse));
+    let texts: Vec<_> = seen
+        .iter()
+        .map(|(_, who, text)| (who.as_str(), text.as_str()))
+        .collect();
+    assert_eq!(texts, [("team/1", "+1 +2"), ("backup/0", "+1 +2")]);
+    let letters: Vec<_> = bench.router.dead_letters().iter().cloned().collect();
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].fallback, "backup");
+    assert_eq!(letters[0].key.integration, "team/webhook/0");
+    assert_eq!((letters[0].count, letters[0].alert_count), (3, 2));
+    // The receiver is back, which nobody knows before its answer: this flush goes to both.
+    bench.fire("Down/3");
+    let told = |seen: Vec<(i64, String, String)>| -> Vec<String> {
+        let rows = seen.into_iter();
+        rows.map(|(_, who, text)| format!("{who} {text}")).collect()
+    };
+    let seen = bench.answer(301, |_| Verdict::Delivered);
+    assert_eq!(
+        told(seen),
+        ["team/0 +1 +2 +3", "team/1 +1 +2 +3", "backup/0 +1 +2 +3"]
+    );
+    // From then on the fallback only hears of the end of what it knows.
+    bench.fire("Down/4");
+    let seen = bench.answer(301, |_| Verdict::Delivered);
+    assert_eq!(told(seen), ["team/0 +1 +2 +3 +4", "team/1 +1 +2 +3 +4"]);
+    for name in ["Down/1", "Down/2", "Down/3", "Down/4"] {
+        bench.resolve(name);
+    }
+    let seen = bench.answer(301, |_| Verdict::Delivered);
+    assert_eq!(
+        told(seen),
+        [
+            "team/0 -1 -2 -3 -4",
+            "team/1 -1 -2 -3 -4",
+            "backup/0 -1 -2 -3"
+        ]
+    );
+    assert!(bench.router.groups.is_empty());
+    let letter = bench.router.dead_letters().iter().next().expect("kept");
+    assert!(letter.reached_at.is_some());
+}
+
+#[test]
+fn the_fallback_is_told_when_retries_have_not_helped_by_the_next_flush() {
+    let mut bench = Bench::new(with_fallback());
+    bench.fire("Down/1");
+    let retry = Verdict::Retry {
+        after: None,
+        reason: "503".to_owned(),
+    };
+    let seen = bench.answer(331, webhook_fails(retry.clone()));
+    assert_eq!(seen, [row(30, "team/1", "+1"), row(330, "backup/0", "+1")]);
+    // A restart knows whom it told and what was lost.
+    bench.router = open(&bench.disk, with_fallback(), bench.now);
+    assert_eq!(bench.router.dead_letters().len(), 1);
+    bench.resolve("Down/1");
+    let seen = bench.answer(301, webhook_fails(retry));
+    let texts: Vec<_> = seen
+        .iter()
+        .map(|(_, who, text)| (who.as_str(), text.as_str()))
+        .collect();
+    assert_eq!(texts, [("team/1", "-1"), ("backup/0", "-1")]);
+}
+
+#[test]
+fn a_reload_that_takes_the_fallback_away_stops_it() {
+    let mut bench = Bench::new(with_fallback());
+    bench.fire("Down/1");
+    let refuse = Verdict::GiveUp {
+        reason: "404".to_owned(),
+    };
+    assert_eq!(bench.answer(31, webhook_fails(refuse.clone())).len(), 2);
+    let mut without = with_fallback();
+    without.fallbacks.clear();
+    bench.router.reload(bench.now, without);
+    bench.fire("Down/2");
+    let seen = bench.answer(301, webhook_fails(refuse));
+    assert_eq!(seen, [row(330, "team/1", "+1 +2")]);
+}
+
+#[test]
+fn what_an_integration_remembers_survives_a_restart_and_a_snapshot() {
+    let mut bench = Bench::new(config(&[("slack", true)]));
+    bench.fire("Down/1");
+    let Some((_, Action::Notify(n))) = bench.run(30).pop() else {
+        panic!("a notification")
+    };
+    assert_eq!(n.kept, None);
+    let kept = Kept::SlackMessage {
+        timestamp: "1.5".to_owned(),
+        channel: "C1".to_owned(),
+    };
+    bench.router.keep(n.id, kept.clone());
+    bench
+        .router
+        .on_delivery(bench.now, n.id, Verdict::Delivered);
+    for _ in 0..2 {
+        bench.router = open(&bench.disk, config(&[("slack", true)]), bench.now);
+        bench.router.snapshot(bench.now);
+    }
+    bench.fire("Down/2");
+    let Some((_, Action::Notify(n))) = bench.run(31).pop() else {
+        panic!("a notification")
+    };
+    assert_eq!(n.kept, Some(kept));
+}
+
+#[test]
+fn decisions_survive_a_restart() {
+    let mut bench = Bench::new(config(&[("webhook", true)]));
+    bench.fire("Down/1");
+    assert_eq!(bench.deliver(31).len(), 1);
+    let count = bench.router.decisions().len();
+    assert!(count >= 4);
+    bench.router = open(&bench.disk, config(&[("webhook", true)]), bench.now);
+    let fingerprint = alert("Down/1", T0, T0).labels.fingerprint();
+    let stages: Vec<Stage> = bench
+        .router
+        .decisions()
+        .about(fingerprint)
+        .map(|decision| decision.verdict.clone())
+        .collect();
+    assert!(stages.len() >= count);
+    assert!(stages.contains(&Stage::Sent { attempts: 1 }));
 }

@@ -10,7 +10,7 @@ mod route;
 mod schema;
 mod section;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::alerting::matchers::Syntax;
 use crate::alerting::router::{IntegrationOptions, ReceiverOptions, RouterConfig};
@@ -89,6 +89,8 @@ impl AlertmanagerConfig {
             time_intervals: self.time_intervals.clone(),
             receivers: receivers.collect(),
             resolve_timeout: self.resolve_timeout,
+            // Our own file names them, not this one.
+            fallbacks: BTreeMap::new(),
         }
     }
 }

@@ -84,26 +84,13 @@ fn own(path: &Path, router: &notify_loop::Loaded) -> Result<WatchfireOptions, Er
             hint.unwrap_or_default()
         ))
     })?;
-    let missing = if !own.fallback_receivers.is_empty() {
-        Some((
-            "fallback_receivers",
-            "give the receiver a second integration until then",
-        ))
-    } else if own.memory_limit.is_some() {
-        Some((
-            "memory.limit",
-            "limit the memory of the container until then",
-        ))
-    } else {
-        None
-    };
-    match missing {
-        None => Ok(own),
-        Some((key, hint)) => Err(Error::Unsupported(format!(
-            "{}: {key} has no effect yet\nhint: {hint}",
-            path.display()
-        ))),
+    if own.memory_limit.is_none() {
+        return Ok(own);
     }
+    Err(Error::Unsupported(format!(
+        "{}: memory.limit has no effect yet\nhint: limit the memory of the container until then",
+        path.display()
+    )))
 }
 
 fn read(path: &Path, files: &RealFiles, options: &Options) -> Result<Config, Error> {

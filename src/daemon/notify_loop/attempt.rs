@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::outfit::{Outfit, Sender};
 use super::sink;
 use crate::alerting::receivers::{
-    HttpReply, HttpRequest, Kept, NotifyContext, Outcome, Outgoing, Progress, Reply, Stage,
+    HttpReply, HttpRequest, NotifyContext, Outcome, Outgoing, Progress, Reply, Stage,
 };
 use crate::alerting::{Notification, Verdict};
 use crate::daemon::net::{Client, Request};
@@ -26,7 +26,6 @@ pub(super) async fn run(
     outfit: &Outfit,
     sender: &Sender,
     notification: &Notification,
-    kept: Option<Kept>,
     now: WallTime,
     left: Duration,
 ) -> Outcome {
@@ -43,7 +42,7 @@ pub(super) async fn run(
         templates: &outfit.templates,
         external_url: &outfit.external_url,
         now,
-        kept: kept.as_ref(),
+        kept: notification.kept.as_ref(),
         read_file: &read_file,
         hostname: &outfit.hostname,
         seed,

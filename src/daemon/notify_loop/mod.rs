@@ -23,7 +23,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 
 use super::Clock;
 use crate::alerting::decisions::DecisionLimits;
-use crate::alerting::receivers::Kept;
+use crate::alerting::receivers::Outcome;
 use crate::alerting::router::{RouterConfig, RouterOptions};
 use crate::alerting::{self, Action, Notification, Router, SilenceLimits, Verdict};
 use crate::config::alertmanager::{self, AlertmanagerConfig};
@@ -48,9 +48,6 @@ const STOP_TIMEOUT: Duration = if cfg!(test) {
 } else {
     Duration::from_secs(5)
 };
-
-/// Messages that are remembered for later edits, over all groups.
-const KEPT_MAX: usize = 10_000;
 
 /// Why there is no router, or no other one.
 #[derive(Debug, thiserror::Error)]
@@ -118,6 +115,8 @@ pub struct Loaded {
     pub sinks: BTreeMap<String, Sink>,
     /// How much of the record of decisions is kept.
     pub decisions: DecisionLimits,
+    /// Who is told when a receiver cannot be reached.
+    pub fallbacks: BTreeMap<String, String>,
 }
 
 impl Loaded {
@@ -172,6 +171,7 @@ impl Loaded {
             hash: metrics::hash(text.as_bytes()),
             sinks: BTreeMap::new(),
             decisions: DecisionLimits::DEFAULT,
+            fallbacks: BTreeMap::new(),
         })
     }
 
@@ -180,6 +180,7 @@ impl Loaded {
     pub fn with_watchfire(mut self, options: &WatchfireOptions) -> Self {
         self.sinks = options.sinks.iter().cloned().collect();
         self.decisions = options.decisions;
+        self.fallbacks = options.fallback_receivers.iter().cloned().collect();
         self
     }
 
@@ -236,8 +237,6 @@ struct Shared {
     options: NotifyOptions,
     outfit: ArcSwap<Outfit>,
     metrics: Registry,
-    /// What integrations remember about groups.
-    kept: Mutex<BTreeMap<KeptKey, Kept>>,
     /// Attempts under way.
     running: Mutex<BTreeMap<u64, AbortHandle>>,
 }
@@ -250,9 +249,6 @@ pub struct Prepared {
     info: RouterInfo,
     loaded: Loaded,
 }
-
-/// Receiver, integration, group key.
-type KeptKey = (String, String, String);
 
 impl NotifyLoop {
     /// Opens the router's state and begins to notify. Blocks while the journal is read: call it from a
@@ -284,7 +280,6 @@ impl NotifyLoop {
             options,
             outfit: ArcSwap::from_pointee(outfit),
             metrics: metrics.clone(),
-            kept: Mutex::default(),
             running: Mutex::default(),
         });
         let (stop, stopped) = watch::channel(false);
@@ -400,11 +395,16 @@ fn act(action: Action, handle: &Handle, shared: &Arc<Shared>) {
             // The lock is held until the attempt is known, so that its end finds it.
             let mut running = shared.running.lock();
             let task = tokio::spawn(async move {
-                let verdict = tell(&shared_too, &notification).await;
+                let Outcome { verdict, keep } = tell(&shared_too, &notification).await;
                 shared_too.running.lock().remove(&id);
                 let now = shared_too.options.clock.now();
                 handle
-                    .act(move |router| router.on_delivery(now, id, verdict))
+                    .act(move |router| {
+                        if let Some(kept) = keep {
+                            router.keep(id, kept);
+                        }
+                        router.on_delivery(now, id, verdict);
+                    })
                     .await;
                 handle.wake();
             });
@@ -413,27 +413,25 @@ fn act(action: Action, handle: &Handle, shared: &Arc<Shared>) {
     }
 }
 
-/// One attempt, with what is logged, counted and remembered about it.
-async fn tell(shared: &Shared, notification: &Notification) -> Verdict {
+/// One attempt, with what is logged and counted about it.
+async fn tell(shared: &Shared, notification: &Notification) -> Outcome {
     let outfit = shared.outfit.load_full();
+    let given_up = |reason: &str| Outcome {
+        verdict: Verdict::GiveUp {
+            reason: reason.to_owned(),
+        },
+        keep: None,
+    };
     let Some(sender) = outfit.sender(notification) else {
-        let reason = "the receiver is not configured any more".to_owned();
-        return Verdict::GiveUp { reason };
+        return given_up("the receiver is not configured any more");
     };
     let clock = shared.options.clock;
-    let key = (
-        notification.receiver.clone(),
-        sender.name.clone(),
-        notification.group_key.clone(),
-    );
-    let kept = shared.kept.lock().get(&key).cloned();
     let left = clock.real_duration(notification.deadline.since(clock.now()));
     let Ok(_permit) = sender.permits.acquire().await else {
-        let reason = "the program ends".to_owned();
-        return Verdict::GiveUp { reason };
+        return given_up("the program ends");
     };
     let began = tokio::time::Instant::now();
-    let outcome = attempt::run(&outfit, sender, notification, kept, clock.now(), left).await;
+    let outcome = attempt::run(&outfit, sender, notification, clock.now(), left).await;
     metrics::attempt(
         &shared.metrics,
         &sender.kind,
@@ -441,15 +439,8 @@ async fn tell(shared: &Shared, notification: &Notification) -> Verdict {
         began.elapsed(),
         &outcome.verdict,
     );
-    if let Some(keep) = outcome.keep {
-        let mut all = shared.kept.lock();
-        if all.len() >= KEPT_MAX {
-            all.pop_first();
-        }
-        all.insert(key, keep);
-    }
     log(notification, &sender.name, &outcome.verdict);
-    outcome.verdict
+    outcome
 }
 
 fn log(notification: &Notification, integration: &str, verdict: &Verdict) {

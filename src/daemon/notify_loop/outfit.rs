@@ -129,6 +129,7 @@ fn log_sender(receiver: &str, sink: Option<&Sink>) -> Result<Sender, Error> {
 /// What the router must know of a configuration.
 pub(super) fn router_config(loaded: &Loaded) -> RouterConfig {
     let mut config = loaded.config.router();
+    config.fallbacks.clone_from(&loaded.fallbacks);
     if loaded.log_only {
         for receiver in &mut config.receivers {
             receiver.integrations.push(IntegrationOptions {

@@ -185,6 +185,7 @@ fn route_labels(info: &RouterInfo, view: &GroupView, now: WallTime) -> Vec<(Stri
         reason: NotifyReason::FirstNotification,
         now,
         deadline: now,
+        kept: None,
     };
     let context = NotifyContext {
         templates: &info.templates,

@@ -6,6 +6,7 @@ use axum::http::{Request, StatusCode};
 use axum::response::Response;
 
 use super::{Refusal, handle, ok, refused, write};
+use crate::alerting::SilenceNote;
 use crate::alerting::decisions::{Decision, Stage};
 use crate::http::State;
 use crate::time::WallTime;
@@ -88,13 +89,14 @@ fn decision(out: &mut String, decision: &Decision) {
     write::text(out, stage_name(&decision.verdict));
     out.push_str(",\"detail\":");
     write::text(out, &detail(&decision.verdict));
+    facts(out, &decision.verdict);
     out.push('}');
 }
 
 fn stage_name(stage: &Stage) -> &'static str {
     match stage {
         Stage::Received { .. } => "received",
-        Stage::Grouped => "grouped",
+        Stage::Grouped { .. } => "grouped",
         Stage::Inhibited { .. } => "inhibited",
         Stage::Inactive(_) => "inactive",
         Stage::Muted(_) => "muted",
@@ -105,6 +107,7 @@ fn stage_name(stage: &Stage) -> &'static str {
         Stage::Failed { .. } => "failed",
         Stage::Refused { .. } => "refused",
         Stage::Superseded => "superseded",
+        Stage::FallenBack { .. } => "fallback",
     }
 }
 
@@ -113,21 +116,19 @@ fn detail(stage: &Stage) -> String {
     match stage {
         Stage::Received { resolved: true } => "came in resolved".to_owned(),
         Stage::Received { resolved: false } => "came in firing".to_owned(),
-        Stage::Grouped => "joined the group".to_owned(),
-        Stage::Inhibited { rule, name, by } => {
-            let by: Vec<String> = by.iter().map(|f| format!("{f:016x}")).collect();
-            let name = if name.is_empty() {
-                String::new()
-            } else {
-                format!(" ({name})")
-            };
-            format!("rule {rule}{name} inhibits it because of {}", by.join(", "))
+        Stage::Grouped { flush_at } => format!("joined the group, which is flushed at {flush_at}"),
+        Stage::Inhibited { rule, by } => {
+            let by: Vec<String> = by.iter().map(ToString::to_string).collect();
+            format!("{rule}; muted by {}", by.join(" and "))
         }
         Stage::Inactive(names) => format!("the route is only active in {}", names.join(", ")),
         Stage::Muted(names) => format!("the route is muted in {}", names.join(", ")),
-        Stage::Silenced(ids) => format!("silenced by {}", ids.join(", ")),
+        Stage::Silenced(notes) => {
+            let notes: Vec<String> = notes.iter().map(|note| silence(note)).collect();
+            format!("silenced by {}", notes.join(" and by "))
+        }
         Stage::Deduplicated { since: Some(since) } => {
-            format!("nothing has changed since {since}")
+            format!("nothing has changed since the notification of {since}")
         }
         Stage::Deduplicated { since: None } => "there is nothing to tell".to_owned(),
         Stage::Intended(reason) => format!("is to be sent: {}", reason.as_str()),
@@ -136,5 +137,57 @@ fn detail(stage: &Stage) -> String {
         Stage::Failed { reason, retry_at } => format!("{reason}; tried again at {retry_at}"),
         Stage::Refused { reason } => format!("will not be taken: {reason}"),
         Stage::Superseded => "a later flush took its place".to_owned(),
+        Stage::FallenBack { from } => format!("told instead, because {from} is not reached"),
+    }
+}
+
+fn silence(note: &SilenceNote) -> String {
+    format!(
+        "{} until {} ({}: {})",
+        note.id, note.ends_at, note.created_by, note.comment
+    )
+}
+
+/// The parts of a decision that a program may want, beside the words.
+fn facts(out: &mut String, stage: &Stage) {
+    match stage {
+        Stage::Inhibited { rule, by } => {
+            out.push_str(",\"rule\":");
+            write::text(out, rule);
+            out.push_str(",\"inhibitedBy\":[");
+            write::list(out, by, write::labels);
+            out.push(']');
+        }
+        Stage::Inactive(names) | Stage::Muted(names) => {
+            out.push_str(",\"timeIntervals\":");
+            write::texts(out, names);
+        }
+        Stage::Silenced(notes) => {
+            out.push_str(",\"silencedBy\":[");
+            write::list(out, notes, |out, note| {
+                out.push_str("{\"id\":");
+                write::text(out, &note.id);
+                out.push_str(",\"createdBy\":");
+                write::text(out, &note.created_by);
+                out.push_str(",\"comment\":");
+                write::text(out, &note.comment);
+                out.push_str(",\"endsAt\":");
+                write::time(out, note.ends_at);
+                out.push('}');
+            });
+            out.push(']');
+        }
+        Stage::Grouped { flush_at: at } | Stage::Failed { retry_at: at, .. } => {
+            out.push_str(",\"next\":");
+            write::time(out, *at);
+        }
+        Stage::Deduplicated { since: Some(since) } => {
+            out.push_str(",\"since\":");
+            write::time(out, *since);
+        }
+        Stage::Sent { attempts } => {
+            let _ = write!(out, ",\"attempts\":{attempts}");
+        }
+        _ => {}
     }
 }

@@ -1,9 +1,10 @@
-//! Alertmanager's API v2 under `/api/v2`, and the decision record under `/api/watchfire/v1`.
+//! Alertmanager's API v2 under `/api/v2`; the decision record and dead letters under `/api/watchfire/v1`.
 //!
 //! Answers are upstream's byte for byte where it has them: order of fields, escapes, error bodies.
 
 mod alerts;
 mod body;
+mod dead_letters;
 mod decisions;
 mod handle;
 mod silences;
@@ -43,6 +44,7 @@ pub fn routes() -> Router<State> {
         )
         .route("/api/v2/{*path}", any(unknown_path))
         .route("/api/watchfire/v1/decisions", get(decisions::list))
+        .route("/api/watchfire/v1/dead_letters", get(dead_letters::list))
 }
 
 /// compat: go-openapi's answer to other methods; HEAD and OPTIONS are others too.

@@ -30,6 +30,7 @@ fn state() -> State {
             integrations: Vec::new(),
         }],
         resolve_timeout: Span::minutes(5),
+        fallbacks: std::collections::BTreeMap::new(),
     };
     let disk = Arc::new(MemoryDisk::new());
     let options = RouterOptions::default();

@@ -85,7 +85,8 @@ pub(super) fn list<T>(
     }
 }
 
-fn texts<T: AsRef<str>>(out: &mut String, items: &[T]) {
+/// Appends a list of texts.
+pub(super) fn texts<T: AsRef<str>>(out: &mut String, items: &[T]) {
     out.push('[');
     list(out, items, |out, item| text(out, item.as_ref()));
     out.push(']');

@@ -32,4 +32,7 @@
 //!   with all defaults filled in.
 //! - Annotations with an empty value are dropped when an alert comes in.
 //! - `/api/v2/alerts/groups` has `routeLabels` only for routes with labels; 0.34 also shows empty ones.
-//! - `/api/watchfire/v1/decisions` tells what each stage decided about each alert.
+//! - `/api/watchfire/v1/decisions` tells what each stage decided about each alert; it survives a restart.
+//! - A receiver may have a fallback receiver. It is told of a group while an integration is not reached: its
+//!   notification was refused, or had not succeeded when the next flush came. What was lost stands in
+//!   `/api/watchfire/v1/dead_letters`, one letter for each group and integration.

@@ -1,5 +1,7 @@
 //! The decision record: what each stage decided about each alert, so that "why was I (not) paged?" has
-//! an answer. Bounded by count and age; the oldest go first. Nothing here outlives the process.
+//! an answer. Bounded by count and age; the oldest go first. `log` keeps it over a restart.
+
+mod log;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,8 +9,12 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::NotifyReason;
+use super::silence::SilenceNote;
+use crate::disk::Disk;
 use crate::model::Labels;
 use crate::time::{Span, WallTime};
+
+use log::DecisionLog;
 
 /// How much is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,22 +48,23 @@ pub enum Stage {
         resolved: bool,
     },
     /// The alert joined a group.
-    Grouped,
-    /// A rule inhibits it: the rule's number and name, the fingerprints of the alerts that do.
+    Grouped {
+        /// When the group is flushed next.
+        flush_at: WallTime,
+    },
+    /// A rule inhibits it.
     Inhibited {
-        /// Which rule, counted from 0.
-        rule: usize,
-        /// The rule's name; may be empty.
-        name: String,
-        /// The alerts that inhibit.
-        by: Vec<u64>,
+        /// The rule in words: number, name, matchers.
+        rule: Arc<str>,
+        /// The labels of the alerts that inhibit, one for each source of the rule.
+        by: Vec<Labels>,
     },
     /// The route is only active in these intervals.
     Inactive(Vec<String>),
     /// The route is muted in these intervals.
     Muted(Vec<String>),
     /// These silences hold.
-    Silenced(Vec<String>),
+    Silenced(Vec<Arc<SilenceNote>>),
     /// The integration was told the same at that time.
     Deduplicated {
         /// When it was told; `None` when there was nothing to tell.
@@ -84,6 +91,11 @@ pub enum Stage {
     },
     /// A later flush took its place.
     Superseded,
+    /// The fallback receiver is told, because this integration could not be reached.
+    FallenBack {
+        /// Receiver and integration that were not reached: `team/webhook/0`.
+        from: Arc<str>,
+    },
 }
 
 /// One decision about one alert.
@@ -126,6 +138,7 @@ pub struct Decisions {
     first: u64,
     /// The numbers of an alert's decisions.
     by_alert: HashMap<u64, VecDeque<u64>>,
+    log: Option<DecisionLog>,
 }
 
 /// How far back a repetition is looked for.
@@ -138,12 +151,32 @@ impl Decisions {
             all: VecDeque::new(),
             first: 0,
             by_alert: HashMap::new(),
+            log: None,
+        }
+    }
+
+    /// Reads what was kept in `dir` and keeps it there from now on. Decisions are for people to read: a
+    /// folder that cannot be used leaves a record in memory.
+    pub(super) fn open(limits: DecisionLimits, disk: Arc<dyn Disk>, dir: &str) -> Self {
+        let mut decisions = Self::new(limits);
+        let log = DecisionLog::open(disk, dir, limits.count, |decision| decisions.add(decision));
+        decisions.log = log.ok();
+        decisions
+    }
+
+    /// Writes what was recorded since.
+    pub(super) fn commit(&mut self) {
+        if let Some(log) = &mut self.log {
+            log.commit();
         }
     }
 
     /// Keeps so much from now on.
     pub(super) fn set_limits(&mut self, now: WallTime, limits: DecisionLimits) {
         self.limits = limits;
+        if let Some(log) = &mut self.log {
+            log.set_bound(limits.count);
+        }
         while self.all.len() > self.limits.count {
             self.drop_first();
         }
@@ -160,8 +193,8 @@ impl Decisions {
         place: &Place,
         verdict: Stage,
     ) {
-        let numbers = self.by_alert.entry(fingerprint).or_default();
-        for number in numbers.iter().rev().take(REPEAT_WINDOW) {
+        let numbers = self.by_alert.get(&fingerprint).into_iter().flatten();
+        for number in numbers.rev().take(REPEAT_WINDOW) {
             let at = usize::try_from(number - self.first).unwrap_or(usize::MAX);
             let Some(old) = self.all.get_mut(at) else {
                 break;
@@ -179,8 +212,7 @@ impl Decisions {
             }
             break;
         }
-        numbers.push_back(self.first + self.all.len() as u64);
-        self.all.push_back(Decision {
+        let decision = Decision {
             at: now,
             last: now,
             count: 1,
@@ -190,7 +222,20 @@ impl Decisions {
             receiver: Arc::clone(&place.receiver),
             integration: Arc::clone(&place.integration),
             verdict,
-        });
+        };
+        if let Some(log) = &mut self.log {
+            log.push(&decision);
+        }
+        self.add(decision);
+    }
+
+    fn add(&mut self, decision: Decision) {
+        let number = self.first + self.all.len() as u64;
+        self.by_alert
+            .entry(decision.fingerprint)
+            .or_default()
+            .push_back(number);
+        self.all.push_back(decision);
         while self.all.len() > self.limits.count {
             self.drop_first();
         }
@@ -201,6 +246,9 @@ impl Decisions {
         let horizon = now - self.limits.age;
         while self.all.front().is_some_and(|old| old.last < horizon) {
             self.drop_first();
+        }
+        if let Some(log) = &mut self.log {
+            log.collect_garbage(horizon);
         }
     }
 
@@ -268,7 +316,7 @@ mod tests {
         });
         let at = |s: i64| WallTime::from_ms(s * 1000);
         let labels = Labels::empty();
-        let muted = |name: &str| Stage::Silenced(vec![name.to_owned()]);
+        let muted = |name: &str| Stage::Muted(vec![name.to_owned()]);
         decisions.record(at(1), 1, &labels, &place(), muted("a"));
         decisions.record(at(2), 1, &labels, &place(), muted("a"));
         let only = decisions.about(1).next().expect("kept");

@@ -1,0 +1,456 @@
+//! The decision record on disk, so that a restart does not forget why somebody was (not) told.
+//!
+//! The folder holds files `decisions-NNNNNNNN` of frames ([`crate::codec::frame`], the salt being the
+//! file's number), each a decision when it was first made. A file is closed when it holds a quarter of the
+//! bound; the oldest goes when what follows it fills the bound, or when all of it is too old. Nothing is
+//! synced: after a power cut the last moments may be missing. A disk that fails costs decisions, never a notification.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::{Decision, Stage};
+use crate::alerting::NotifyReason;
+use crate::alerting::journal::{put_labels, put_time, read_labels, read_time};
+use crate::alerting::silence::SilenceNote;
+use crate::codec::frame::{self, Frames};
+use crate::codec::{Error, Reader, put_str, put_u64, put_varint};
+use crate::disk::{self, Disk, File};
+use crate::time::WallTime;
+
+/// How many files hold what the bound allows.
+const FILES: usize = 4;
+/// What waits for the next commit at most.
+const BUFFER_BYTES_MAX: usize = 1 << 20;
+
+/// The files and what has not been written yet.
+#[derive(Debug)]
+pub(super) struct DecisionLog {
+    disk: Arc<dyn Disk>,
+    dir: String,
+    closed: VecDeque<Closed>,
+    number: u64,
+    /// `None` after a failure, until the next file is begun.
+    file: Option<Box<dyn File>>,
+    sequence: u64,
+    bound: usize,
+    /// Decisions in the open file.
+    held: usize,
+    last: WallTime,
+    buffer: Vec<u8>,
+}
+
+/// A file that is not written to any more.
+#[derive(Debug)]
+struct Closed {
+    number: u64,
+    held: usize,
+    /// When its last decision was made.
+    last: WallTime,
+}
+
+impl DecisionLog {
+    /// Reads what there is and goes on with the last file.
+    pub(super) fn open(
+        disk: Arc<dyn Disk>,
+        dir: &str,
+        bound: usize,
+        mut replay: impl FnMut(Decision),
+    ) -> Result<Self, disk::Error> {
+        disk.create_dir(dir)?;
+        let mut numbers: Vec<u64> = disk
+            .list(dir)?
+            .iter()
+            .filter_map(|name| name.strip_prefix("decisions-")?.parse().ok())
+            .collect();
+        numbers.sort_unstable();
+        let mut log = Self {
+            disk,
+            dir: dir.to_owned(),
+            closed: VecDeque::new(),
+            number: 0,
+            file: None,
+            sequence: 0,
+            bound,
+            held: 0,
+            last: WallTime::ZERO,
+            buffer: Vec::new(),
+        };
+        for number in numbers {
+            log.close_file();
+            log.number = number;
+            log.read(&mut replay)?;
+        }
+        if log.file.is_none() {
+            log.begin_file()?;
+        }
+        Ok(log)
+    }
+
+    /// Reads the file of the current number and opens it to go on.
+    fn read(&mut self, replay: &mut impl FnMut(Decision)) -> Result<(), disk::Error> {
+        let file = self.disk.open(&self.path(self.number))?;
+        let bytes = file.read_all()?;
+        let mut frames = Frames::new(&bytes, 0, self.number);
+        (self.sequence, self.held) = (0, 0);
+        for frame in frames.by_ref() {
+            self.sequence = frame.sequence + 1;
+            self.held += 1;
+            if let Ok(decision) = decode(frame.payload) {
+                self.last = decision.at;
+                replay(decision);
+            }
+        }
+        let good = frames.offset() as u64;
+        if good < bytes.len() as u64 {
+            file.truncate(good)?;
+        }
+        self.file = Some(file);
+        Ok(())
+    }
+
+    /// Keeps so many decisions from now on.
+    pub(super) fn set_bound(&mut self, bound: usize) {
+        self.bound = bound;
+    }
+
+    /// Adds a decision to the next [`Self::commit`].
+    pub(super) fn push(&mut self, decision: &Decision) {
+        if self.buffer.len() > BUFFER_BYTES_MAX {
+            self.commit();
+        }
+        let start = frame::begin(&mut self.buffer);
+        encode(&mut self.buffer, decision);
+        if frame::finish(&mut self.buffer, start, self.number, 1, self.sequence) {
+            self.sequence += 1;
+            self.held += 1;
+            self.last = decision.at;
+        }
+    }
+
+    /// Hands what was pushed to the operating system.
+    pub(super) fn commit(&mut self) {
+        if !self.buffer.is_empty() {
+            if let Some(file) = &self.file
+                && file.append(&self.buffer).is_err()
+            {
+                self.file = None;
+            }
+            self.buffer.clear();
+        }
+        if self.held > 0 && self.held >= self.bound / FILES {
+            self.close_file();
+            let _ = self.begin_file();
+        }
+        let held = |log: &Self| log.held + log.closed.iter().map(|file| file.held).sum::<usize>();
+        while self
+            .closed
+            .front()
+            .is_some_and(|first| held(self) - first.held >= self.bound)
+        {
+            self.drop_first();
+        }
+    }
+
+    /// Drops files that hold nothing younger than `horizon`.
+    pub(super) fn collect_garbage(&mut self, horizon: WallTime) {
+        while self
+            .closed
+            .front()
+            .is_some_and(|first| first.last < horizon)
+        {
+            self.drop_first();
+        }
+    }
+
+    fn close_file(&mut self) {
+        if self.number > 0 {
+            self.closed.push_back(Closed {
+                number: self.number,
+                held: self.held,
+                last: self.last,
+            });
+        }
+    }
+
+    fn begin_file(&mut self) -> Result<(), disk::Error> {
+        self.number += 1;
+        self.sequence = 0;
+        self.held = 0;
+        self.file = None;
+        self.file = Some(self.disk.create(&self.path(self.number))?);
+        Ok(())
+    }
+
+    fn drop_first(&mut self) {
+        if let Some(first) = self.closed.pop_front() {
+            // What cannot be removed now is removed after the next start.
+            let _ = self.disk.remove(&self.path(first.number));
+        }
+    }
+
+    fn path(&self, number: u64) -> String {
+        format!("{}/decisions-{number:08}", self.dir)
+    }
+}
+
+fn encode(out: &mut Vec<u8>, decision: &Decision) {
+    put_time(out, decision.at);
+    put_u64(out, decision.fingerprint);
+    put_labels(out, &decision.labels);
+    put_str(out, &decision.group_key);
+    put_str(out, &decision.receiver);
+    put_str(out, &decision.integration);
+    match &decision.verdict {
+        Stage::Received { resolved } => out.extend([0, u8::from(*resolved)]),
+        Stage::Grouped { flush_at } => {
+            out.push(1);
+            put_time(out, *flush_at);
+        }
+        Stage::Inhibited { rule, by } => {
+            out.push(2);
+            put_str(out, rule);
+            put_varint(out, by.len() as u64);
+            for labels in by {
+                put_labels(out, labels);
+            }
+        }
+        Stage::Inactive(names) => put_names(out, 3, names),
+        Stage::Muted(names) => put_names(out, 4, names),
+        Stage::Silenced(notes) => {
+            out.push(5);
+            put_varint(out, notes.len() as u64);
+            for note in notes {
+                put_str(out, &note.id);
+                put_str(out, &note.created_by);
+                put_str(out, &note.comment);
+                put_time(out, note.ends_at);
+            }
+        }
+        Stage::Deduplicated { since } => {
+            out.push(6);
+            put_time(out, since.unwrap_or(WallTime::ZERO));
+        }
+        Stage::Intended(reason) => out.extend([7, *reason as u8]),
+        Stage::Sent { attempts } => {
+            out.push(8);
+            put_varint(out, u64::from(*attempts));
+        }
+        Stage::Failed { reason, retry_at } => {
+            out.push(9);
+            put_str(out, reason);
+            put_time(out, *retry_at);
+        }
+        Stage::Refused { reason } => {
+            out.push(10);
+            put_str(out, reason);
+        }
+        Stage::Superseded => out.push(11),
+        Stage::FallenBack { from } => {
+            out.push(12);
+            put_str(out, from);
+        }
+    }
+}
+
+fn put_names(out: &mut Vec<u8>, kind: u8, names: &[String]) {
+    out.push(kind);
+    put_varint(out, names.len() as u64);
+    for name in names {
+        put_str(out, name);
+    }
+}
+
+fn decode(payload: &[u8]) -> Result<Decision, Error> {
+    let r = &mut Reader::new(payload);
+    let at = read_time(r)?;
+    Ok(Decision {
+        at,
+        last: at,
+        count: 1,
+        fingerprint: r.u64()?,
+        labels: read_labels(r)?,
+        group_key: r.str()?.into(),
+        receiver: r.str()?.into(),
+        integration: r.str()?.into(),
+        verdict: stage(r)?,
+    })
+}
+
+fn stage(r: &mut Reader<'_>) -> Result<Stage, Error> {
+    Ok(match r.u8()? {
+        0 => Stage::Received {
+            resolved: r.u8()? != 0,
+        },
+        1 => Stage::Grouped {
+            flush_at: read_time(r)?,
+        },
+        2 => Stage::Inhibited {
+            rule: r.str()?.into(),
+            by: (0..r.count(1)?)
+                .map(|_| read_labels(r))
+                .collect::<Result<_, _>>()?,
+        },
+        3 => Stage::Inactive(names(r)?),
+        4 => Stage::Muted(names(r)?),
+        5 => Stage::Silenced(
+            (0..r.count(4)?)
+                .map(|_| {
+                    Ok(Arc::new(SilenceNote {
+                        id: r.str()?.to_owned(),
+                        created_by: r.str()?.to_owned(),
+                        comment: r.str()?.to_owned(),
+                        ends_at: read_time(r)?,
+                    }))
+                })
+                .collect::<Result<_, Error>>()?,
+        ),
+        6 => Stage::Deduplicated {
+            since: Some(read_time(r)?).filter(|since| !since.is_zero()),
+        },
+        7 => {
+            let reason = r.u8()?;
+            let known = NotifyReason::ALL.get(usize::from(reason));
+            Stage::Intended(*known.ok_or(Error::Invalid("reason"))?)
+        }
+        8 => Stage::Sent {
+            attempts: u32::try_from(r.varint()?).unwrap_or(u32::MAX),
+        },
+        9 => Stage::Failed {
+            reason: r.str()?.to_owned(),
+            retry_at: read_time(r)?,
+        },
+        10 => Stage::Refused {
+            reason: r.str()?.to_owned(),
+        },
+        11 => Stage::Superseded,
+        12 => Stage::FallenBack {
+            from: r.str()?.into(),
+        },
+        _ => return Err(Error::Invalid("stage")),
+    })
+}
+
+fn names(r: &mut Reader<'_>) -> Result<Vec<String>, Error> {
+    (0..r.count(1)?).map(|_| Ok(r.str()?.to_owned())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::disk::memory::MemoryDisk;
+    use crate::model::Labels;
+
+    fn at(s: i64) -> WallTime {
+        WallTime::from_ms(1_700_000_000_000 + s * 1000)
+    }
+
+    fn stages() -> Vec<Stage> {
+        let note = SilenceNote {
+            id: "id".to_owned(),
+            created_by: "me".to_owned(),
+            comment: "wörk".to_owned(),
+            ends_at: at(9),
+        };
+        vec![
+            Stage::Received { resolved: true },
+            Stage::Grouped { flush_at: at(30) },
+            Stage::Inhibited {
+                rule: "rule 1".into(),
+                by: vec![Labels::from_pairs([("a", "b")]), Labels::empty()],
+            },
+            Stage::Inactive(vec!["x".to_owned()]),
+            Stage::Muted(vec!["x".to_owned(), "y".to_owned()]),
+            Stage::Silenced(vec![Arc::new(note)]),
+            Stage::Deduplicated { since: Some(at(1)) },
+            Stage::Deduplicated { since: None },
+            Stage::Intended(NotifyReason::RepeatIntervalElapsed),
+            Stage::Sent { attempts: 3 },
+            Stage::Failed {
+                reason: "no".to_owned(),
+                retry_at: at(2),
+            },
+            Stage::Refused {
+                reason: "never".to_owned(),
+            },
+            Stage::Superseded,
+            Stage::FallenBack {
+                from: "team/webhook/0".into(),
+            },
+        ]
+    }
+
+    fn decision(s: i64, verdict: Stage) -> Decision {
+        Decision {
+            at: at(s),
+            last: at(s),
+            count: 1,
+            fingerprint: 7,
+            labels: Labels::from_pairs([("alertname", "Down")]),
+            group_key: "g".into(),
+            receiver: "r".into(),
+            integration: "i/0".into(),
+            verdict,
+        }
+    }
+
+    fn open(disk: &MemoryDisk, bound: usize) -> (DecisionLog, Vec<Decision>) {
+        let mut read = Vec::new();
+        let log = DecisionLog::open(Arc::new(disk.clone()), "d", bound, |d| read.push(d));
+        (log.expect("opens"), read)
+    }
+
+    #[test]
+    fn every_stage_reads_back() {
+        let disk = MemoryDisk::new();
+        let (mut log, _) = open(&disk, 1000);
+        let all: Vec<Decision> = stages().into_iter().map(|s| decision(1, s)).collect();
+        for decision in &all {
+            log.push(decision);
+        }
+        log.commit();
+        assert_eq!(open(&disk, 1000).1, all);
+    }
+
+    #[test]
+    fn old_files_go_by_number_and_by_age() {
+        let disk = MemoryDisk::new();
+        let (mut log, _) = open(&disk, 8);
+        for s in 0..30 {
+            log.push(&decision(s, Stage::Superseded));
+            log.commit();
+        }
+        let (mut log, read) = open(&disk, 8);
+        assert!((8..12).contains(&read.len()), "{}", read.len());
+        assert_eq!(read.last().map(|d| d.at), Some(at(29)));
+        log.collect_garbage(at(28));
+        assert!(open(&disk, 8).1.iter().all(|d| d.at >= at(26)));
+    }
+
+    #[test]
+    fn a_full_disk_costs_decisions_only() {
+        let disk = MemoryDisk::new();
+        let (mut log, _) = open(&disk, 4);
+        disk.set_capacity(Some(disk.used()));
+        for s in 0..3 {
+            log.push(&decision(s, Stage::Superseded));
+            log.commit();
+        }
+        disk.set_capacity(None);
+        for s in 3..9 {
+            log.push(&decision(s, Stage::Superseded));
+            log.commit();
+        }
+        assert!(open(&disk, 4).1.iter().any(|d| d.at == at(8)));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn no_bytes_hurt(bytes in prop::collection::vec(any::<u8>(), 0..96)) {
+            let _ = decode(&bytes);
+        }
+    }
+}
