@@ -87,6 +87,7 @@ fn read(c: &mut Criterion) {
             step_ms: 0,
             function: String::new(),
             limit: 0,
+            sorted: true,
         };
         group.bench_function(format!("200 series of 10000, {name}"), |b| {
             b.iter(|| {

@@ -9,6 +9,7 @@ pub mod ast;
 pub mod engine;
 mod error;
 mod functions;
+mod go_sort;
 mod lexer;
 pub mod notation;
 pub mod parser;

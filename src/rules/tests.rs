@@ -111,6 +111,7 @@ impl Bench {
             step_ms: 0,
             function: String::new(),
             limit: 0,
+            sorted: true,
         };
         let set = querier
             .select(&hints, &[Matcher::equal(METRIC_NAME, metric)])

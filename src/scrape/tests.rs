@@ -67,6 +67,7 @@ impl Bench {
             step_ms: 0,
             function: String::new(),
             limit: 0,
+            sorted: true,
         };
         let matchers = [Matcher::equal("__name__", name)];
         let mut out = Vec::new();

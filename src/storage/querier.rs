@@ -20,7 +20,7 @@ impl std::fmt::Debug for SeriesEntry<'_> {
     }
 }
 
-/// The series of a result, sorted by labels.
+/// The series of a result, in the order that [`SelectHints::sorted`] asks for.
 pub type SeriesSet<'a> = Box<dyn Iterator<Item = Result<SeriesEntry<'a>, Error>> + Send + 'a>;
 
 /// What the reader will do with the samples; a store may use it to read less, never to answer otherwise
@@ -37,6 +37,10 @@ pub struct SelectHints {
     pub function: String,
     /// At most this many series; 0 for all.
     pub limit: usize,
+    /// Whether series come sorted by labels. Else they come as the store has them: the oldest series first where
+    /// one index answers, sorted where several do.
+    // compat: upstream's order, which decides between equals and in which order floats are added up.
+    pub sorted: bool,
 }
 
 /// Exemplars of one series.
@@ -59,7 +63,7 @@ pub struct MetadataEntry {
 
 /// A consistent view of the store, pinned when it was opened.
 pub trait Querier: Send + Sync {
-    /// The series that fulfil all of `matchers` and have samples in range, sorted by labels.
+    /// The series that fulfil all of `matchers` and have samples in range.
     fn select(&self, hints: &SelectHints, matchers: &[Matcher]) -> Result<SeriesSet<'_>, Error>;
 
     /// The names of labels that occur on matching series, sorted. At most `limit`; 0 for all.

@@ -328,8 +328,13 @@ impl Querier for View {
         } else {
             hints.limit
         };
-        let entries: Vec<SeriesEntry<'_>> = self
-            .matching(matchers, range.clone())
+        let mut found: Vec<(&Labels, &Arc<Series>)> =
+            self.matching(matchers, range.clone()).collect();
+        if !hints.sorted {
+            found.sort_unstable_by_key(|(_, series)| series.id);
+        }
+        let entries: Vec<SeriesEntry<'_>> = found
+            .into_iter()
             .take(limit)
             .map(|(labels, series)| {
                 let samples = hints::with_read_hints(&series.samples);
@@ -424,6 +429,7 @@ mod tests {
             step_ms: 0,
             function: String::new(),
             limit: 0,
+            sorted: true,
         }
     }
 

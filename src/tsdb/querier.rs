@@ -70,12 +70,15 @@ impl Querier for DbQuerier<'_> {
     fn select(&self, hints: &SelectHints, matchers: &[Matcher]) -> Result<SeriesSet<'_>, Error> {
         let min_ms = self.min_ms.max(hints.min_ms);
         let max_ms = self.max_ms.min(hints.max_ms);
-        let series = if min_ms <= max_ms {
+        let mut series = if min_ms <= max_ms {
             let head = self.head.read();
             head.select(self.sequence, min_ms, max_ms, matchers)
         } else {
             Vec::new()
         };
+        if hints.sorted {
+            series.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        }
         Ok(Box::new(Selection {
             head: self.head,
             sequence: self.sequence,

@@ -21,6 +21,7 @@ fn hints() -> SelectHints {
         step_ms: 0,
         function: String::new(),
         limit: 0,
+        sorted: true,
     }
 }
 

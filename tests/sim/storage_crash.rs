@@ -343,6 +343,7 @@ fn dump(db: &Db) -> Samples {
         step_ms: 0,
         function: String::new(),
         limit: 0,
+        sorted: true,
     };
     let querier = db.querier(i64::MIN, i64::MAX).unwrap();
     let mut samples = Samples::new();

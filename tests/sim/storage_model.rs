@@ -284,6 +284,7 @@ fn select(querier: &dyn Querier, matchers: &[Matcher]) -> Vec<String> {
         step_ms: 0,
         function: String::new(),
         limit: 0,
+        sorted: true,
     };
     let mut lines = Vec::new();
     for entry in querier.select(&hints, matchers).unwrap() {

@@ -172,6 +172,7 @@ fn values(store: &ReferenceStorage, name: &str, job: &str) -> Vec<String> {
         step_ms: 0,
         function: String::new(),
         limit: 0,
+        sorted: true,
     };
     let matchers = [Matcher::equal("__name__", name), Matcher::equal("job", job)];
     let set = querier.select(&hints, &matchers).unwrap();

@@ -71,6 +71,7 @@ pub(super) async fn series(state: State, params: Params) -> Result<Reply, Failur
             step_ms: 0,
             function: "series".to_owned(),
             limit: one_more(limit),
+            sorted: true,
         };
         let mut all: BTreeSet<Labels> = BTreeSet::new();
         for matchers in &sets {

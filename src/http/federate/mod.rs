@@ -96,6 +96,7 @@ fn newest(
         step_ms: 0,
         function: String::new(),
         limit: 0,
+        sorted: true,
     };
     let querier = storage.querier(min_ms, max_ms)?;
     let mut found = BTreeMap::new();

@@ -71,6 +71,7 @@ impl Server {
             step_ms: 0,
             function: String::new(),
             limit: 0,
+            sorted: true,
         };
         let querier = self.db.querier(i64::MIN, i64::MAX).unwrap();
         let found = querier.select(&hints, &[]).unwrap();

@@ -2,6 +2,7 @@
 //! equal values.
 
 use crate::promql::engine::context::Sample;
+use crate::promql::go_sort::sort_by;
 
 /// Samples with their value, the least at the root.
 #[derive(Debug, Clone, Default)]
@@ -77,27 +78,7 @@ impl Heap {
 
     /// The samples, the root last.
     pub(super) fn sorted(mut self, less: Less) -> impl Iterator<Item = Sample> {
-        if self.items.len() <= 12 {
-            for end in 1..self.items.len() {
-                let mut at = end;
-                while at > 0 && less(self.items[at - 1].0, self.items[at].0) {
-                    self.items.swap(at, at - 1);
-                    at -= 1;
-                }
-            }
-        } else {
-            self.items.sort_by(|(a, _), (b, _)| {
-                use std::cmp::Ordering::{Equal, Greater, Less};
-                match (a.is_nan(), b.is_nan()) {
-                    (true, true) => Equal,
-                    (true, false) => Greater,
-                    (false, true) => Less,
-                    (false, false) if less(*b, *a) => Less,
-                    (false, false) if less(*a, *b) => Greater,
-                    (false, false) => Equal,
-                }
-            });
-        }
+        sort_by(&mut self.items, |(a, _), (b, _)| less(*b, *a));
         self.unsorted()
     }
 }

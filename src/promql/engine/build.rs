@@ -374,6 +374,7 @@ impl Builder {
                     .map_or(self.times.step, |around| around.step_ms),
                 function: self.function().to_owned(),
                 limit: 0,
+                sorted: false,
             },
             stats_only: self.stats_only(),
         })

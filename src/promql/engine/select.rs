@@ -101,7 +101,7 @@ fn without_buckets(samples: SampleIter<'_>) -> SampleIter<'_> {
 }
 
 impl<'q> Evaluator<'_, 'q> {
-    /// The matching series, sorted by labels.
+    /// The matching series, as the store has them.
     pub(crate) fn entries(
         &self,
         selector: &Selector,

@@ -144,6 +144,7 @@ fn info_series(
         step_ms: evaluator.step,
         function: "info".to_owned(),
         limit: 0,
+        sorted: false,
     };
     let mut infos = Matrix::new();
     for entry in context.querier.select(&hints, &matchers)? {

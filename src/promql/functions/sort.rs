@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use super::instant::CallInput;
 use crate::promql::engine::context::{Sample, Vector};
+use crate::promql::go_sort::sort_by;
 
 pub(super) fn ascending(input: &mut CallInput<'_, '_>) -> Vector {
     let vector = floats(input);
@@ -23,27 +24,9 @@ fn floats(input: &mut CallInput<'_, '_>) -> Vec<(f64, Sample)> {
         .collect()
 }
 
-/// Sorts by insertion while there are few samples and stably else, as Go's sort does. `less` need not be a
-/// proper order where NaNs are concerned.
+/// `less` need not be a proper order where NaNs are concerned.
 fn sorted(mut vector: Vec<(f64, Sample)>, less: impl Fn(f64, f64) -> bool) -> Vector {
-    if vector.len() <= 12 {
-        for end in 1..vector.len() {
-            let mut at = end;
-            while at > 0 && less(vector[at].0, vector[at - 1].0) {
-                vector.swap(at, at - 1);
-                at -= 1;
-            }
-        }
-    } else {
-        vector.sort_by(|(a, _), (b, _)| match (a.is_nan(), b.is_nan()) {
-            (true, true) => Ordering::Equal,
-            (true, false) => Ordering::Greater,
-            (false, true) => Ordering::Less,
-            (false, false) if less(*a, *b) => Ordering::Less,
-            (false, false) if less(*b, *a) => Ordering::Greater,
-            (false, false) => Ordering::Equal,
-        });
-    }
+    sort_by(&mut vector, |(a, _), (b, _)| less(*a, *b));
     vector.into_iter().map(|(_, sample)| sample).collect()
 }
 

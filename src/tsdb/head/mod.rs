@@ -282,7 +282,7 @@ impl Head {
         self.sequence = self.sequence.max(sequence);
     }
 
-    /// The series that fulfil all matchers and may have samples in range for a reader, sorted by labels.
+    /// The series that fulfil all matchers and may have samples in range for a reader, the oldest first.
     pub(crate) fn select(
         &self,
         sequence: u64,
@@ -290,8 +290,7 @@ impl Head {
         max_ms: i64,
         matchers: &[Matcher],
     ) -> Vec<(Labels, SeriesId)> {
-        let mut found: Vec<(Labels, SeriesId)> = self
-            .postings
+        self.postings
             .select(matchers, &self.table)
             .into_iter()
             .filter_map(|id| {
@@ -300,9 +299,7 @@ impl Head {
                     .is_live(sequence, min_ms, max_ms)
                     .then(|| (series.labels.clone(), id))
             })
-            .collect();
-        found.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        found
+            .collect()
     }
 
     /// Lets go of what is older than `cutoff_ms` among the next `limit` series from number `from` on.
