@@ -87,3 +87,99 @@ fn a_failed_unit_test_shows_both_sides() {
         &run(folder.path(), &["test", "rules", "test.yaml"]),
     );
 }
+
+/// A folder with rules, and tests of them that fail in several ways.
+fn with_failing_tests() -> tempfile::TempDir {
+    let folder = with_file(
+        "rules.yaml",
+        "groups:
+- name: g
+  rules:
+  - record: job:up:sum
+    expr: sum by (job) (up)
+  - alert: Down
+    expr: up == 0
+    for: 2m
+    labels: {severity: page}
+    annotations: {summary: '{{ $labels.instance }} is down'}
+  - alert: NobodyHome
+    expr: absent(up)
+",
+    );
+    let test = "rule_files: [rules.yaml]
+tests:
+- name: an instance goes down
+  interval: 1m
+  input_series:
+  - {series: 'up{job=\"api\", instance=\"a:1\"}', values: '1 0x9'}
+  - {series: 'up{job=\"api\", instance=\"b:1\"}', values: '0x4'}
+  alert_rule_test:
+  - eval_time: 9m
+    alertname: Down
+    exp_alerts:
+    # the first to go
+    - exp_labels:
+        job: api
+        instance: a:1   # as scraped
+        severity: warning
+      exp_annotations:
+        summary: 'a:1 is down'
+    - exp_labels: {job: db, instance: c:1, severity: page}
+  promql_expr_test:
+  - expr: job:up:sum
+    eval_time: 9m
+    exp_samples:
+    - labels: 'job:up:sum{job=\"api\"}'
+      value: 1
+";
+    std::fs::write(folder.path().join("test.yaml"), test).unwrap();
+    folder
+}
+
+#[test]
+fn failed_tests_show_the_nearest_match_first_and_what_nobody_tests() {
+    let folder = with_failing_tests();
+    let args = ["test", "rules", "--coverage", "test.yaml"];
+    check("test_rules_coverage", &run(folder.path(), &args));
+}
+
+#[test]
+fn junit_has_promtools_shape() {
+    let folder = with_failing_tests();
+    let args = [
+        "test",
+        "rules",
+        "--junit",
+        "out.xml",
+        "test.yaml",
+        "gone.yaml",
+    ];
+    run(folder.path(), &args);
+    let text = std::fs::read_to_string(folder.path().join("out.xml")).unwrap();
+    let mut parts = text.split("timestamp=\"");
+    let mut shown = parts.next().unwrap().to_owned();
+    for part in parts {
+        shown += "timestamp=\"TIME";
+        shown += &part[part.find('"').unwrap()..];
+    }
+    check("test_rules_junit", &shown);
+}
+
+#[test]
+fn an_update_is_shown_before_it_is_written() {
+    let folder = with_failing_tests();
+    let before = std::fs::read_to_string(folder.path().join("test.yaml")).unwrap();
+    let asked = run(folder.path(), &["test", "rules", "--update", "test.yaml"]);
+    assert!(
+        asked.starts_with("exit 1") && asked.contains("add --yes"),
+        "{asked}"
+    );
+    assert_eq!(
+        std::fs::read_to_string(folder.path().join("test.yaml")).unwrap(),
+        before
+    );
+    let args = ["test", "rules", "--update", "--yes", "test.yaml"];
+    check("test_rules_update", &run(folder.path(), &args));
+    let again = run(folder.path(), &["test", "rules", "test.yaml"]);
+    assert!(again.starts_with("exit 0"), "{again}");
+}

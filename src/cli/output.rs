@@ -36,3 +36,27 @@ pub(super) fn warn(text: &str) {
         "{yellow}warning:{yellow:#} {text}"
     );
 }
+
+/// Shows how a file would change, as a unified diff.
+pub(super) fn diff(name: &str, before: &str, after: &str) {
+    let (red, green) = (
+        Style::new().fg_color(Some(AnsiColor::Red.into())),
+        Style::new().fg_color(Some(AnsiColor::Green.into())),
+    );
+    // A diff that is not the shortest is better than one that comes late.
+    let diff = similar::TextDiff::configure()
+        .timeout(std::time::Duration::from_secs(2))
+        .diff_lines(before, after);
+    let (old, new) = (format!("a/{name}"), format!("b/{name}"));
+    let text = diff.unified_diff().header(&old, &new).to_string();
+    for text in text.lines() {
+        let style = match text.as_bytes().first() {
+            Some(b'-') => red,
+            Some(b'+') => green,
+            _ => Style::new(),
+        };
+        if !line(&format!("{style}{text}{style:#}")) {
+            return;
+        }
+    }
+}

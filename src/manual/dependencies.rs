@@ -19,6 +19,7 @@
 //! | logs | tracing, tracing-subscriber | fields, JSON |
 //! | passwords | bcrypt | the format of `basic_auth_users` |
 //! | allocator | tikv-jemallocator (feature `jemalloc`, on by default) | gives churned memory back; builds with gcc |
+//! | line diffs | similar | bounded in time; insta brings it along anyway |
 //! | locks, maps | parking_lot, arc-swap, hashbrown, foldhash, smallvec | |
 //! | tests | proptest, insta, criterion, tempfile | |
 //!

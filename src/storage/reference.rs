@@ -248,10 +248,13 @@ impl Appender for Batch<'_> {
     }
 
     fn commit(self: Box<Self>) -> Result<Committed, Error> {
+        let batch = *self;
+        // The batch's own view of the store would make every commit copy the whole of it.
+        drop(batch.base);
         let mut committed = Committed::default();
-        let mut state = self.store.state.write();
+        let mut state = batch.store.state.write();
         let state = Arc::make_mut(&mut state);
-        for (id, labels) in self.refs {
+        for (id, labels) in batch.refs {
             if state.series.contains_key(&labels) {
                 continue;
             }
@@ -274,7 +277,7 @@ impl Appender for Batch<'_> {
                 }),
             );
         }
-        for (labels, sample) in self.samples {
+        for (labels, sample) in batch.samples {
             state.newest_ms = state.newest_ms.max(Some(sample.timestamp_ms));
             if let Some(series) = state.series.get_mut(&labels) {
                 committed.samples += 1;
@@ -283,12 +286,12 @@ impl Appender for Batch<'_> {
                     .insert(sample.timestamp_ms, sample);
             }
         }
-        for (labels, exemplar) in self.exemplars {
+        for (labels, exemplar) in batch.exemplars {
             if let Some(series) = state.series.get_mut(&labels) {
                 Arc::make_mut(series).exemplars.push(exemplar);
             }
         }
-        for (labels, metadata) in self.metadata {
+        for (labels, metadata) in batch.metadata {
             if let Some(series) = state.series.get_mut(&labels) {
                 Arc::make_mut(series).metadata = Some(metadata);
             }

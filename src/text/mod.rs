@@ -9,4 +9,5 @@ pub mod gofmt;
 pub mod quote;
 pub mod regex;
 pub mod suggest;
+pub mod xml;
 pub mod yaml;

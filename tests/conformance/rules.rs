@@ -62,7 +62,13 @@ fn unit_tests() {
                     .iter()
                     .flat_map(|group| &group.failures)
                     .map(|failure| failure.message.clone());
-                failures.extend(report.errors.iter().cloned().chain(messages));
+                failures.extend(
+                    report
+                        .errors
+                        .iter()
+                        .map(ToString::to_string)
+                        .chain(messages),
+                );
             }
         }
         let exit = i64::from(!failures.is_empty());
@@ -121,7 +127,8 @@ fn rules_wild() {
             .iter()
             .flat_map(|group| &group.failures)
             .map(|failure| failure.message.clone());
-        let why: Vec<String> = report.errors.iter().cloned().chain(messages).collect();
+        let errors = report.errors.iter().map(ToString::to_string);
+        let why: Vec<String> = errors.chain(messages).collect();
         let outcome = if columns[1] == exit {
             Ok(())
         } else {

@@ -148,6 +148,11 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Error> {
     }
 }
 
+/// Shows a finding with the line it is about.
+pub(super) fn show_finding(finding: &Finding) {
+    show::finding(finding);
+}
+
 /// What was found so far, and whether lints count.
 struct Tally {
     errors: bool,

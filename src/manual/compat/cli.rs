@@ -9,6 +9,7 @@
 //! | log lines as `logfmt` or JSON | same keys; `component` instead of `source` | `daemon::log` |
 //! | `promtool query instant, range, series, labels` | `watchfire query`, with tables, CSV and `--plot` beside JSON and promtool's text | `cli::query` |
 //! | `promtool check healthy, ready` | `watchfire healthcheck` | |
+//! | `promtool test rules`: file format, verdicts, `--run`, `--debug`, `--diff`, `--junit`, `--ignore-unknown-fields` | same verdicts; rules that can neither decide nor fail a test group are not evaluated | `rules::unit_test::tests`, groups unit-tests and rules-wild |
 //! | shell completions | `watchfire completions` | |
 //!
 //! Differences, on purpose:
@@ -20,4 +21,6 @@
 //! - `--web.read-timeout` and `--alerts.gc-interval` have no effect, and a warning says so.
 //! - Our own `--watchfire.config.file` names `watchfire.yml` (`config::watchfire`). Its keys `fallback_receivers`
 //!   and `memory`, and `--memory.limit`, are refused by name until they have an effect.
+//! - `test rules` shows what differs in its own layout; promtool's words are in the JUnit file. `--debug` shows all series at
+//!   the last time that a test looks at.
 //! - `--agent` is refused; sections that cannot run yet are refused by name with a hint.

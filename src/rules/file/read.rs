@@ -293,6 +293,18 @@ impl FileGroup {
     /// What the group is made of when it runs. `interval` and `query_offset` are the configuration's
     /// defaults.
     pub fn options(&self, file: &str, interval: Span, query_offset: Span) -> GroupOptions {
+        self.options_of(file, interval, query_offset, &|_| true)
+    }
+
+    /// As [`options`](Self::options), with only those rules whose index `wanted` lets pass.
+    pub fn options_of(
+        &self,
+        file: &str,
+        interval: Span,
+        query_offset: Span,
+        wanted: &dyn Fn(usize) -> bool,
+    ) -> GroupOptions {
+        let rules = self.rules.iter().enumerate();
         GroupOptions {
             name: self.name.clone(),
             file: file.to_owned(),
@@ -303,7 +315,10 @@ impl FileGroup {
             },
             query_offset: self.query_offset.unwrap_or(query_offset),
             limit: self.limit,
-            rules: self.rules.iter().map(|rule| self.rule(rule)).collect(),
+            rules: rules
+                .filter(|(index, _)| wanted(*index))
+                .map(|(_, rule)| self.rule(rule))
+                .collect(),
         }
     }
 

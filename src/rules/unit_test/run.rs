@@ -1,104 +1,197 @@
 //! Plays a test group: loads its series, evaluates the rules tick by tick and compares.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::compare;
+use super::compare::{self, AlertSeen, Difference, SampleSeen};
+use super::coverage::{Observed, RuleCoverage};
 use super::file::{AlertTest, ExprTest, TestGroup, UnitTestFile};
+use super::graph::{LoadedGroup, RuleGraph};
 use super::load::{Input, load};
+use super::reach::{Reach, reach};
 use crate::model::Labels;
 use crate::promql::ast::Expr;
 use crate::promql::engine::{Engine, QueryOptions};
 use crate::promql::parser::{ParseOptions, parse};
-use crate::rules::{AlertState, EvalContext, Expansion, Group, Rule, query};
-use crate::storage::Storage;
+use crate::rules::query::{self, TemplateScope};
+use crate::rules::{AlertState, EvalContext, Expansion, Group, Rule};
 use crate::storage::reference::ReferenceStorage;
 use crate::text::yaml::Span as Place;
 use crate::time::{Span, Timestamp};
 
-/// Expands a template of a rule, with the external labels and URL of a test group, over a store.
-pub type Expand<'a> =
-    dyn Fn(&TestGroup, &dyn Storage, &Expansion<'_>) -> Result<String, String> + 'a;
-
-/// What a run needs of its caller.
-#[expect(missing_debug_implementations, reason = "it holds closures")]
+/// What a run needs of its caller. Runs of several groups may share one.
+#[derive(Debug, Clone, Copy)]
 pub struct Harness<'a> {
     /// Answers queries; its default subquery step must be the evaluation interval.
     pub engine: &'a Engine,
     /// Feature switches of the expression language.
     pub parse_options: &'a ParseOptions,
-    /// Builds the groups of the rule files anew, with this interval for groups that name none.
-    pub groups: &'a dyn Fn(Span) -> Vec<Group>,
-    /// Expands a template of a rule, with the test's external labels and URL, over the storage.
-    pub expand: &'a Expand<'a>,
+    /// The groups of the rule files, in order.
+    pub groups: &'a [LoadedGroup],
+    /// Who feeds whom among them.
+    pub graph: &'a RuleGraph<'a>,
+    /// Whether rules that can neither decide nor fail the test group are evaluated all the same.
+    pub every_rule: bool,
+    /// Whether results come with all series at the end.
+    pub dump: bool,
 }
 
 /// Something that is not as the test expects it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Failure {
     /// Where the expectation stands in the test file.
     pub place: Place,
+    /// What it is about, in short: `Down at 5m`.
+    pub about: String,
     /// What was expected and what was got, in promtool's words.
+    pub message: String,
+    /// The same as data; none when something could not be evaluated.
+    pub difference: Option<Box<Difference>>,
+}
+
+/// Something odd that is no failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remark {
+    /// Where it stands in the test file.
+    pub place: Place,
+    /// What is odd.
     pub message: String,
 }
 
 /// How a test group went.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default)]
 pub struct GroupResult {
     /// The group's name; empty when it has none.
     pub name: String,
+    /// Where the group stands in the file.
+    pub place: Place,
     /// What failed; nothing when all is well.
     pub failures: Vec<Failure>,
+    /// What is odd.
+    pub remarks: Vec<Remark>,
+    /// What the rules did that decide the group's tests.
+    pub coverage: Vec<RuleCoverage>,
+    /// All series at the end, if asked for.
+    pub dump: Option<Dump>,
 }
 
-/// Plays every group of a file for which `wanted` says so.
-pub fn run(
-    file: &UnitTestFile,
-    harness: &Harness<'_>,
-    wanted: &dyn Fn(&TestGroup) -> bool,
-) -> Vec<GroupResult> {
-    let groups = file.tests.iter().filter(|group| wanted(group));
-    groups
-        .map(|group| GroupResult {
-            name: group.name.clone(),
-            failures: run_group(file, group, harness),
-        })
-        .collect()
+/// All series at a time.
+#[derive(Debug, Clone)]
+pub struct Dump {
+    /// The time after the start.
+    pub at: Span,
+    /// The series with their values there.
+    pub series: Vec<SampleSeen>,
 }
 
-fn run_group(file: &UnitTestFile, group: &TestGroup, harness: &Harness<'_>) -> Vec<Failure> {
+/// Plays one group of a file.
+pub fn run_group(file: &UnitTestFile, group: &TestGroup, harness: &Harness<'_>) -> GroupResult {
+    let mut result = GroupResult {
+        name: group.name.clone(),
+        place: group.place,
+        ..GroupResult::default()
+    };
     let mut input = match load(group) {
         Ok(input) => input,
-        Err(failure) => return vec![failure],
+        Err(failure) => {
+            result.failures.push(failure);
+            return result;
+        }
     };
+    result.remarks = input.ends_early(last_eval_time(group));
+    result.remarks.extend(unknown_alerts(group, harness));
+    let mut reach = reach(harness.graph, group, &input, *harness.parse_options);
+    if harness.every_rule {
+        reach.needed = (0..harness.graph.len()).collect();
+    }
     let storage = ReferenceStorage::new();
-    let mut failures = Vec::new();
     let mut play = Play {
         file,
         group,
         harness,
         storage: &storage,
-        groups: ordered(file, (harness.groups)(group.interval)),
+        groups: build(file, group, harness, &reach),
+        observed: Observed::of(reach.asked),
     };
-    if !play.alerts(&mut input, &mut failures) {
-        return failures;
+    if play.alerts(&mut input, &mut result.failures) {
+        input.feed(&storage, Timestamp::MAX);
+        for test in &group.expr_tests {
+            result.failures.extend(play.expression(test).err());
+        }
     }
-    input.feed(&storage, Timestamp::MAX);
-    for test in &group.expr_tests {
-        failures.extend(play.expression(test).err());
+    if harness.dump {
+        result.dump = Some(play.dump());
     }
-    failures
+    result.coverage = play.observed.finish();
+    result
 }
 
-/// Groups that the order does not name come first, as promtool has it; the order is otherwise stable.
-fn ordered(file: &UnitTestFile, mut groups: Vec<Group>) -> Vec<Group> {
-    groups.sort_by_key(|group| {
+/// A test for an alert that no rule makes is most likely a slip of the pen.
+fn unknown_alerts(group: &TestGroup, harness: &Harness<'_>) -> Vec<Remark> {
+    let known = |name: &str| {
+        let mut nodes = harness.graph.rules.iter();
+        nodes.any(|node| {
+            node.rule.kind == crate::rules::file::FileRuleKind::Alerting && node.rule.name == name
+        })
+    };
+    let unknown = group
+        .alert_tests
+        .iter()
+        .filter(|test| !known(&test.alertname));
+    unknown
+        .map(|test| Remark {
+            place: test.place,
+            message: format!("no rule makes an alert {}", test.alertname),
+        })
+        .collect()
+}
+
+/// A group of rules that is evaluated, and each rule's index in the graph.
+struct Playing {
+    group: Group,
+    indexes: Vec<usize>,
+}
+
+/// The groups with the rules that are needed, in the order in which they are evaluated.
+fn build(
+    file: &UnitTestFile,
+    group: &TestGroup,
+    harness: &Harness<'_>,
+    reach: &Reach,
+) -> Vec<Playing> {
+    let mut indexes: BTreeMap<usize, Vec<(usize, usize)>> = BTreeMap::new();
+    for index in &reach.needed {
+        if let Some(at) = harness.graph.place(*index) {
+            indexes.entry(at.group).or_default().push((at.rule, *index));
+        }
+    }
+    let mut playing: Vec<Playing> = indexes
+        .into_iter()
+        .filter_map(|(at, rules)| {
+            let LoadedGroup {
+                file,
+                group: rule_group,
+            } = harness.groups.get(at)?;
+            let wanted = |rule: usize| {
+                rules
+                    .binary_search_by_key(&rule, |(known, _)| *known)
+                    .is_ok()
+            };
+            let options = rule_group.options_of(file, group.interval, Span::ZERO, &wanted);
+            Some(Playing {
+                group: Group::new(options),
+                indexes: rules.iter().map(|(_, index)| *index).collect(),
+            })
+        })
+        .collect();
+    // compat: groups that the order does not name come first; it is otherwise stable.
+    playing.sort_by_key(|playing| {
         file.group_eval_order
             .iter()
-            .position(|name| name == group.name())
+            .position(|name| name == playing.group.name())
             .unwrap_or(0)
     });
-    groups
+    playing
 }
 
 struct Play<'a> {
@@ -106,7 +199,8 @@ struct Play<'a> {
     group: &'a TestGroup,
     harness: &'a Harness<'a>,
     storage: &'a ReferenceStorage,
-    groups: Vec<Group>,
+    groups: Vec<Playing>,
+    observed: Observed,
 }
 
 impl Play<'_> {
@@ -127,12 +221,15 @@ impl Play<'_> {
                 failures.extend(errors);
                 return false;
             }
-            let next = Span::from_ms(passed.as_ms() + step.as_ms());
+            let next = Span::from_ms(passed.as_ms().saturating_add(step.as_ms()));
             // compat: a test between two evaluations looks at the earlier one.
             for (_, due) in tests.range(passed..next) {
                 for test in due {
                     failures.extend(self.alert_test(test).err());
                 }
+            }
+            if next <= passed {
+                break;
             }
             passed = next;
         }
@@ -140,11 +237,18 @@ impl Play<'_> {
     }
 
     fn evaluate(&mut self, now: Timestamp, passed: Span) -> Vec<Failure> {
-        let (engine, storage, group, harness) =
-            (self.harness.engine, self.storage, self.group, self.harness);
+        let (engine, storage, group) = (self.harness.engine, self.storage, self.group);
         let options = QueryOptions::default();
+        let external_labels = Labels::from_pairs(group.external_labels.iter().map(|(n, v)| (n, v)));
+        let scope = TemplateScope {
+            engine,
+            storage,
+            parse_options: self.harness.parse_options,
+            external_labels: &external_labels,
+            external_url: &group.external_url,
+        };
         let ask = |expr: &Expr, at: Timestamp| query::instant(engine, storage, expr, at, &options);
-        let expand = |request: &Expansion<'_>| (harness.expand)(group, storage, request);
+        let expand = |request: &Expansion<'_>| scope.expand(request);
         let context = EvalContext {
             query: &ask,
             expand: &expand,
@@ -152,14 +256,19 @@ impl Play<'_> {
             stopwatch: &|| Duration::ZERO,
         };
         let mut failures = Vec::new();
-        for rules in &mut self.groups {
-            for outcome in rules.evaluate(now, &context).rules {
+        for playing in &mut self.groups {
+            let evaluation = playing.group.evaluate(now, &context);
+            let rules = playing.group.rules().zip(&playing.indexes);
+            for (outcome, (rule, index)) in evaluation.rules.into_iter().zip(rules) {
+                self.observed.evaluated(*index, rule, outcome.samples);
                 if let Some(error) = outcome.error {
                     let message =
                         format!("    rule: {}, time: {passed}, err: {error}", outcome.name);
                     failures.push(Failure {
                         place: group.place,
+                        about: format!("rule {} at {passed}", outcome.name),
                         message,
+                        difference: None,
                     });
                 }
             }
@@ -167,31 +276,66 @@ impl Play<'_> {
         failures
     }
 
-    fn alert_test(&self, test: &AlertTest) -> Result<(), Failure> {
+    fn alert_test(&mut self, test: &AlertTest) -> Result<(), Failure> {
         let mut got = Vec::new();
-        for rule in self.groups.iter().flat_map(Group::rules) {
-            if let Rule::Alerting(rule) = rule
-                && rule.name() == test.alertname
-            {
+        for playing in &self.groups {
+            for (rule, index) in playing.group.rules().zip(&playing.indexes) {
+                let Rule::Alerting(rule) = rule else { continue };
+                if rule.name() != test.alertname {
+                    continue;
+                }
+                let before = got.len();
                 let firing = rule
                     .alerts()
                     .filter(|alert| alert.state == AlertState::Firing);
-                got.extend(firing.map(|alert| (alert.labels.clone(), alert.annotations.clone())));
+                got.extend(firing.map(|alert| AlertSeen {
+                    labels: alert.labels.clone(),
+                    annotations: alert.annotations.clone(),
+                }));
+                self.observed.asked_about(*index, got.len() > before);
             }
         }
-        compare::alerts(&self.group.name, test, got).map_err(|message| Failure {
-            place: test.place,
-            message,
-        })
+        match compare::alerts(test, got) {
+            None => Ok(()),
+            Some(difference) => Err(Failure {
+                place: test.place,
+                about: format!("{} at {}", test.alertname, test.eval_time),
+                message: difference.of_alerts_in_words(&self.group.name, test),
+                difference: Some(Box::new(difference)),
+            }),
+        }
+    }
+
+    /// What an instant query for everything gives at the last time of interest.
+    fn dump(&self) -> Dump {
+        let at = last_eval_time(self.group);
+        let (engine, options) = (self.harness.engine, QueryOptions::default());
+        let everything = parse("{__name__=~\".+\"}", self.harness.parse_options);
+        let points = everything.map(|expr| {
+            let now = self.group.start + at;
+            query::instant(engine, self.storage, &expr, now, &options).unwrap_or_default()
+        });
+        let mut series: Vec<SampleSeen> = points
+            .unwrap_or_default()
+            .into_iter()
+            .map(SampleSeen::from)
+            .collect();
+        series.sort_by(|a, b| a.labels.cmp(&b.labels));
+        Dump { at, series }
     }
 
     fn expression(&self, test: &ExprTest) -> Result<(), Failure> {
-        let fail = |error: String| Failure {
+        let about = || format!("{} at {}", test.expr.trim(), test.eval_time);
+        let fail = |message: String| Failure {
             place: test.place,
-            message: compare::expression_error(test, &error),
+            about: about(),
+            message,
+            difference: None,
         };
-        let expr = parse(&test.expr, self.harness.parse_options)
-            .map_err(|errors| fail(errors.first().map_or_else(String::new, ToString::to_string)))?;
+        let failed = |error: String| fail(compare::expression_error(test, &error));
+        let expr = parse(&test.expr, self.harness.parse_options).map_err(|errors| {
+            failed(errors.first().map_or_else(String::new, ToString::to_string))
+        })?;
         let at = self.group.start + test.eval_time;
         let got = query::instant(
             self.harness.engine,
@@ -200,11 +344,16 @@ impl Play<'_> {
             at,
             &QueryOptions::default(),
         )
-        .map_err(|error| fail(error.to_string()))?;
-        compare::samples(test, got, self.file.fuzzy_compare).map_err(|message| Failure {
-            place: test.place,
-            message,
-        })
+        .map_err(|error| failed(error.to_string()))?;
+        match compare::samples(test, got, self.file.fuzzy_compare).map_err(fail)? {
+            None => Ok(()),
+            Some(difference) => Err(Failure {
+                place: test.place,
+                about: about(),
+                message: difference.of_samples_in_words(test),
+                difference: Some(Box::new(difference)),
+            }),
+        }
     }
 }
 
@@ -215,15 +364,3 @@ fn last_eval_time(group: &TestGroup) -> Span {
         .max()
         .unwrap_or(Span::ZERO)
 }
-
-/// The alert names that a group's rules can produce; a test for another name is a slip of the pen.
-pub fn alert_names(groups: &[Group]) -> BTreeSet<String> {
-    let rules = groups.iter().flat_map(Group::rules);
-    rules
-        .filter(|rule| matches!(rule, Rule::Alerting(_)))
-        .map(|rule| rule.name().to_owned())
-        .collect()
-}
-
-/// Labels with their annotations.
-pub(super) type GotAlert = (Labels, Labels);

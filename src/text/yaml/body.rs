@@ -91,7 +91,7 @@ impl<'t> Body<'t> {
 }
 
 /// The bytes of a quoted scalar at the beginning of `text`, quotes included.
-fn end_of_quoted(text: &str) -> usize {
+pub(super) fn end_of_quoted(text: &str) -> usize {
     let bytes = text.as_bytes();
     let quote = bytes.first().copied().unwrap_or(b'"');
     let mut at = 1;

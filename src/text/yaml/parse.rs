@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 
-use super::body::Body;
+use super::body::{Body, end_of_quoted};
 use super::node::{Document, Entry, Kind, Node, Place, Span, Style};
 use super::problem::{Problem, ProblemKind};
 
@@ -175,7 +175,7 @@ impl<'t> Reader<'t> {
                 Event::Nothing | Event::StreamStart | Event::StreamEnd => continue,
                 Event::Alias(anchor) => Some((self.copy_of(anchor, span)?, 0)),
                 Event::Scalar(text, style, anchor, tag) => {
-                    let span = self.without_trailing_lines(span, style);
+                    let span = self.without_what_follows(span, style);
                     let node = Node {
                         kind: Kind::Scalar {
                             text: Arc::from(&*text),
@@ -207,11 +207,17 @@ impl<'t> Reader<'t> {
         self.body.place(self.text, marker)
     }
 
-    /// The parser lets a block scalar end where the next token begins.
-    fn without_trailing_lines(&self, span: Span, style: ScalarStyle) -> Span {
-        let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+    /// The parser lets block and quoted scalars end where the next token begins.
+    fn without_what_follows(&self, span: Span, style: ScalarStyle) -> Span {
         let raw = self.text.get(span.start.offset..span.end.offset);
-        let Some(raw) = raw.filter(|_| block).map(str::trim_end) else {
+        let raw = raw.and_then(|raw| match style {
+            ScalarStyle::Literal | ScalarStyle::Folded => Some(raw.trim_end()),
+            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => raw
+                .get(..end_of_quoted(raw))
+                .filter(|_| raw.starts_with(['"', '\''])),
+            ScalarStyle::Plain => None,
+        });
+        let Some(raw) = raw else {
             return span;
         };
         let last_line = raw.rfind('\n').map_or(raw, |at| &raw[at + 1..]);
