@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
 
 use super::net::{Client, Error, Request};
-use crate::http::metrics::{Counter, Registry};
+use crate::http::metrics::{Counter, Registry, Summary};
 use crate::model::{Alert, Labels, LabelsBuilder};
 use crate::relabel::{self, Rule};
 
@@ -210,6 +210,24 @@ impl AlertSender {
 
 async fn run(queue: Queue, batch: usize, metrics: Registry) {
     let mut closed = queue.0.closed.subscribe();
+    let url = queue.0.endpoint.load().url.clone();
+    let labels = [("alertmanager", url.as_str())];
+    let sent = metrics.counter_with(
+        "prometheus_notifications_sent_total",
+        "Total number of alerts sent.",
+        &labels,
+    );
+    let errors = metrics.counter_with(
+        "prometheus_notifications_errors_total",
+        "Total number of sent alerts affected by errors.",
+        &labels,
+    );
+    let latency = metrics.summary_with(
+        "prometheus_notifications_latency_seconds",
+        "Latency quantiles for sending alert notifications.",
+        Summary::QUANTILES,
+        &labels,
+    );
     loop {
         let alerts: Vec<Alert> = {
             let mut waiting = queue.0.waiting.lock();
@@ -227,7 +245,6 @@ async fn run(queue: Queue, batch: usize, metrics: Registry) {
             }
         }
         let endpoint = queue.0.endpoint.load_full();
-        let labels = [("alertmanager", endpoint.url.as_str())];
         let alerts: Vec<Alert> = alerts
             .iter()
             .filter_map(|a| relabelled(a, LabelsBuilder::from(&a.labels), &endpoint.relabel_rules))
@@ -236,18 +253,11 @@ async fn run(queue: Queue, batch: usize, metrics: Registry) {
             continue;
         }
         let count = alerts.len() as f64;
-        let sent = metrics.counter_with(
-            "prometheus_notifications_sent_total",
-            "Total number of alerts sent.",
-            &labels,
-        );
-        let errors = metrics.counter_with(
-            "prometheus_notifications_errors_total",
-            "Total number of sent alerts affected by errors.",
-            &labels,
-        );
         sent.add(count);
-        if let Err(e) = post(&endpoint, &alerts).await {
+        let began = Instant::now();
+        let outcome = post(&endpoint, &alerts).await;
+        latency.observe(began.elapsed().as_secs_f64());
+        if let Err(e) = outcome {
             errors.add(count);
             // compat: a batch that failed is not sent again; rules repeat what still fires.
             tracing::error!(alertmanager = %endpoint.url, count, err = %e, "error sending alerts");

@@ -55,6 +55,11 @@ pub struct Options {
     pub enable_remote_write: bool,
     /// `--web.cors.origin`; `.*`.
     pub cors_origin: String,
+    /// `--web.max-notifications-subscribers`; 16.
+    pub notice_subscribers: usize,
+    /// `--web.read-timeout`; 5m. How long the head of a request, and its body, may take; also how long a
+    /// connection may be idle.
+    pub read_timeout: Duration,
     /// `--web.max-connections`; 512.
     pub max_connections: usize,
     /// `--rules.alert.for-outage-tolerance`; 1h.
@@ -107,6 +112,8 @@ impl Default for Options {
             enable_remote_write: false,
             enable_admin_api: false,
             cors_origin: ".*".to_owned(),
+            notice_subscribers: 16,
+            read_timeout: Duration::from_mins(5),
             max_connections: 512,
             outage_tolerance: Span::hours(1),
             grace_period: Span::minutes(10),

@@ -13,6 +13,7 @@ use tokio::sync::{Semaphore, watch};
 use super::Clock;
 use super::net::{Client, Error, Request};
 use crate::exposition::accept_header;
+use crate::http::metrics::{Registry, Summary};
 use crate::model::Metadata;
 use crate::scrape::{Counters, Target};
 use crate::scrape::{Failure, Features, Health, JobOptions, Page, Report, Schedule, ScrapeLoop};
@@ -34,6 +35,8 @@ pub struct Shared {
     pub counters: Arc<Counters>,
     /// How many pages are taken at once.
     pub permits: Arc<Semaphore>,
+    /// The self-metrics.
+    pub metrics: Registry,
 }
 
 impl std::fmt::Debug for Shared {
@@ -98,6 +101,13 @@ pub async fn run(
         shared.seed,
     );
     let mut scraping = begin(&target, &options, &shared);
+    let intervals = shared.metrics.summary_with(
+        "prometheus_target_interval_length_seconds",
+        "Actual intervals between scrapes.",
+        Summary::QUANTILES_WIDE,
+        &[("interval", &target.interval.to_string())],
+    );
+    let mut last_began: Option<WallTime> = None;
     loop {
         let now = orders.borrow_and_update().clone();
         match now.course {
@@ -125,7 +135,11 @@ pub async fn run(
             }
             () = sleep_until(&shared.clock, schedule.due()) => {}
         }
-        let at = schedule.begin(shared.clock.now());
+        let began = shared.clock.now();
+        if let Some(last) = last_began.replace(began) {
+            intervals.observe((began.as_ns() - last.as_ns()) as f64 / 1e9);
+        }
+        let at = schedule.begin(began);
         // The daemon's end cuts a fetch short; a reload waits for it.
         let scraped = tokio::select! {
             scraped = scrape(scraping, at, &now, &shared, &status) => scraped,

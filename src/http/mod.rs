@@ -2,7 +2,7 @@
 //!
 //! Everything here receives handles ([`State`]) and starts nothing; `daemon` listens and calls
 //! [`router`]. Each part has a `routes()` that [`router`] mounts: `api_v1`, `api_v2`,
-//! `remote_write`, `federate`, `health`, and the self-metrics.
+//! `remote_write`, `federate`, `health`, the self-metrics, and the status page.
 
 pub mod api_v1;
 pub mod api_v2;
@@ -10,6 +10,8 @@ pub mod federate;
 mod health;
 pub mod json;
 pub mod metrics;
+pub mod notices;
+mod pages;
 pub mod params;
 pub mod remote_write;
 mod reply;
@@ -20,6 +22,7 @@ use axum::Router;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
+use axum::routing::any;
 
 pub use params::Params;
 pub use reply::{ErrorKind, Failure, Reply};
@@ -32,12 +35,16 @@ pub fn router(state: State) -> Router {
         .merge(federate::routes())
         .merge(api_v2::routes())
         .merge(health::routes())
-        .merge(metrics::page::routes());
+        .merge(metrics::page::routes())
+        .merge(pages::routes());
     let prefix = state.route_prefix.trim_end_matches('/').to_owned();
     let api = if prefix.is_empty() {
         api
     } else {
-        Router::new().nest(&prefix, api)
+        // The router's nesting does not know the prefix with a slash after it.
+        Router::new()
+            .route(&format!("{prefix}/"), any(pages::home))
+            .nest(&prefix, api)
     };
     api.fallback(not_found)
         .layer(middleware::from_fn_with_state(

@@ -1,6 +1,6 @@
 //! What the HTTP APIs show and act on: handles and plain views, filled in by `daemon`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -10,9 +10,11 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::api_v2::Handle;
 use super::metrics::Registry;
+use super::notices::Notices;
 use crate::model::{Labels, Metadata};
 use crate::promql::engine::Engine;
 use crate::promql::parser::ParseOptions;
+use crate::relabel::{Rule, Step};
 use crate::rules::GroupView;
 use crate::storage::Storage;
 use crate::text::regex::Regex;
@@ -46,6 +48,9 @@ impl std::fmt::Debug for State {
 /// A handle that gives a view when it is asked.
 pub type View<T> = Arc<dyn Fn() -> T + Send + Sync>;
 
+/// Relabels the labels of a target of a pool.
+type RelabelSteps = dyn Fn(&str, &Labels) -> Option<Vec<(Rule, Step)>> + Send + Sync;
+
 /// Everything that the APIs need. [`Parts::new`] gives quiet defaults for all but the store.
 pub struct Parts {
     /// The samples.
@@ -60,10 +65,14 @@ pub struct Parts {
     pub targets: View<Vec<PoolView>>,
     /// What targets declare about their metrics.
     pub target_metadata: View<Vec<TargetMetadata>>,
+    /// What the relabeling of a pool makes of discovered labels, rule by rule; none for an unknown pool.
+    pub relabel_steps: Arc<RelabelSteps>,
     /// External Alertmanagers: those in use and those that relabeling dropped, as URLs.
     pub alertmanagers: View<(Vec<String>, Vec<String>)>,
     /// The configuration as it was read, secrets hidden.
     pub config: View<String>,
+    /// What `--enable-feature` switches on.
+    pub features: BTreeSet<String>,
     /// Flags and their values, sorted by name.
     pub flags: BTreeMap<String, String>,
     /// What was built, and how.
@@ -71,7 +80,7 @@ pub struct Parts {
     /// How the process is doing.
     pub runtime: View<RuntimeInfo>,
     /// What the user should know now, for example that a reload failed.
-    pub notifications: View<Vec<Notification>>,
+    pub notices: Notices,
     /// What the store says about itself; each list has at most so many entries.
     pub stats: Arc<dyn Fn(usize) -> HeadStats + Send + Sync>,
     /// `global.external_labels`.
@@ -125,12 +134,14 @@ impl Parts {
             now,
             targets: Arc::new(Vec::new),
             target_metadata: Arc::new(Vec::new),
+            relabel_steps: Arc::new(|_, _| None),
             alertmanagers: Arc::new(|| (Vec::new(), Vec::new())),
             config: Arc::new(String::new),
+            features: BTreeSet::new(),
             flags: BTreeMap::new(),
             build: BuildInfo::default(),
             runtime: Arc::new(RuntimeInfo::default),
-            notifications: Arc::new(Vec::new),
+            notices: Notices::new(16, &Registry::default()),
             stats: Arc::new(|_| HeadStats::default()),
             external_labels: Arc::new(Labels::empty),
             lookback_ms: 5 * 60 * 1000,
@@ -288,15 +299,4 @@ pub struct RuntimeInfo {
     pub memory_limit: u64,
     /// How long samples are kept, as text.
     pub storage_retention: String,
-}
-
-/// Something the user should know.
-#[derive(Debug, Clone)]
-pub struct Notification {
-    /// What.
-    pub text: String,
-    /// Since when.
-    pub date: WallTime,
-    /// Whether it still holds.
-    pub active: bool,
 }

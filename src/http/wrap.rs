@@ -92,6 +92,21 @@ where
     response
 }
 
+/// Answers GET and OPTIONS with the CORS headers, whether the daemon is ready or not.
+pub(super) fn answer(
+    state: &State,
+    request: &Request,
+    make: impl FnOnce() -> Response,
+) -> Response {
+    let mut response = match *request.method() {
+        Method::GET => make(),
+        Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),
+        _ => return method_not_allowed("GET, OPTIONS"),
+    };
+    set_cors(state, request.headers(), response.headers_mut());
+    response
+}
+
 /// The refusal while the daemon starts or stops; none when it is ready.
 pub(crate) fn not_ready(state: &State) -> Option<Response> {
     if state.readiness.is_ready() {

@@ -42,6 +42,11 @@ impl FunctionSig {
     }
 }
 
+/// All functions by name.
+pub fn all() -> impl Iterator<Item = &'static FunctionSig> {
+    FUNCTIONS.iter()
+}
+
 /// The function of that name.
 pub fn function(name: &str) -> Option<&'static FunctionSig> {
     FUNCTIONS

@@ -50,7 +50,7 @@ pub use view::{AlertState, AlertStatus, AlertView, GroupView, RouterStats};
 /// How often the journal notes that the process lives.
 const CLOCK_INTERVAL: Span = Span::seconds(15);
 /// How often what has expired is dropped.
-const GC_INTERVAL: Span = Span::minutes(15);
+pub(super) const GC_INTERVAL_MIN: Span = Span::seconds(1);
 /// How long a failed snapshot waits for the next try.
 const SNAPSHOT_RETRY: Span = Span::seconds(30);
 /// compat: a delivery has at least this long, however short the group interval.
@@ -96,6 +96,8 @@ pub struct IntegrationOptions {
 /// What the command line says.
 #[derive(Debug, Clone, Copy)]
 pub struct RouterOptions {
+    /// How often what is over is cleared away. 30 min unless given.
+    pub gc_interval: Span,
     /// How long expired silences and log entries are kept. 120 h unless given.
     pub retention: Span,
     /// Limits on silences; none unless given.
@@ -111,6 +113,7 @@ pub struct RouterOptions {
 impl Default for RouterOptions {
     fn default() -> Self {
         Self {
+            gc_interval: Span::minutes(30),
             retention: Span::hours(120),
             silence_limits: SilenceLimits::default(),
             decisions: DecisionLimits::default(),
@@ -306,7 +309,7 @@ impl Router {
     }
 
     fn collect_garbage(&mut self, now: WallTime) {
-        self.gc_due = now + GC_INTERVAL;
+        self.gc_due = now + self.options.gc_interval.max(GC_INTERVAL_MIN);
         for id in self.silences.collect_garbage(now) {
             self.journal.push(&Record::SilenceGone(id));
         }

@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 use super::fallback::Target;
 use super::intake::grace;
 use super::{
-    Action, Counts, DeliveryState, GC_INTERVAL, IntegrationOptions, Intent, Journal, LogEntry,
+    Action, Counts, DeliveryState, GC_INTERVAL_MIN, IntegrationOptions, Intent, Journal, LogEntry,
     Record, Router, RouterConfig, RouterOptions, Slot, WallTime,
 };
 use crate::alerting::dead_letters::DeadLetters;
@@ -145,7 +145,7 @@ impl Router {
             journal,
             rng: Rng::with_seed(options.seed),
             clock_written: now,
-            gc_due: now + GC_INTERVAL,
+            gc_due: now + options.gc_interval.max(GC_INTERVAL_MIN),
             snapshot_retry: WallTime::ZERO,
             counts: Counts::default(),
         };

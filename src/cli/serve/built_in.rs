@@ -8,7 +8,7 @@ pub(super) fn configuration(port: &str) -> String {
     )
 }
 
-/// The rule packs of `alert-rules/`, which are part of the program.
+/// The rule packs of `alert-rules/` that speak of any machine; that for Kubernetes wants its exporters.
 pub(super) fn rules() -> Vec<(String, String)> {
     [
         (

@@ -127,11 +127,11 @@ pub(super) const FLAGS: &[Flag] = &[
         "",
         "File with TLS and passwords of our own listeners",
     ),
-    ignored(
+    works(
         "web.read-timeout",
         Value,
         "5m",
-        "the head of a request always has 90s to arrive",
+        "Longest time that a request may take to arrive, and that a connection may be idle",
     ),
     works(
         "web.max-connections",
@@ -194,11 +194,11 @@ pub(super) const FLAGS: &[Flag] = &[
         "120h",
         "How long silences and the notification log are kept",
     ),
-    ignored(
+    works(
         "alerts.gc-interval",
         Value,
         "30m",
-        "the router decides itself when ended alerts are forgotten",
+        "How often ended alerts, expired silences and old log entries are cleared away",
     ),
     works(
         "rules.alert.for-outage-tolerance",
@@ -389,7 +389,12 @@ pub(super) const FLAGS: &[Flag] = &[
         "1m",
         "remote write out is not part of watchfire yet",
     ),
-    ignored("storage.remote.read-sample-limit", Value, "5e7", NO_READ),
+    ignored(
+        "storage.remote.read-sample-limit",
+        Value,
+        "50000000",
+        NO_READ,
+    ),
     ignored("storage.remote.read-concurrent-limit", Value, "10", NO_READ),
     ignored(
         "storage.remote.read-max-bytes-in-frame",
@@ -433,14 +438,14 @@ pub(super) const FLAGS: &[Flag] = &[
     ignored(
         "web.remote-write-receiver.accepted-protobuf-messages",
         Values,
-        "prometheus.WriteRequest",
-        "remote write 1.0 alone is spoken",
+        "prometheus.WriteRequest,io.prometheus.write.v2.Request",
+        "remote write 1.0 and 2.0 are both spoken",
     ),
-    ignored(
+    works(
         "web.max-notifications-subscribers",
         Value,
         "16",
-        "notifications are not streamed",
+        "Most clients of /api/v1/notifications/live at once",
     ),
     ignored("web.console.templates", Value, "consoles", NO_CONSOLES),
     ignored(
@@ -688,13 +693,85 @@ mod tests {
         assert_eq!(listen.list("web.listen-address"), [":1", ":2"]);
     }
 
+    /// `prometheus --help-long` of 3.5.3 with the hidden ones of its source, and what came until 3.14.
+    const PROMETHEUS: &str = "
+        config.file config.auto-reload-interval web.listen-address auto-gomaxprocs auto-gomemlimit
+        auto-gomemlimit.ratio web.config.file web.read-timeout web.max-connections
+        web.max-notifications-subscribers web.external-url web.route-prefix web.user-assets
+        web.local-assets web.enable-lifecycle web.enable-admin-api web.enable-remote-write-receiver
+        web.remote-write-receiver.accepted-protobuf-messages web.enable-otlp-receiver
+        web.console.templates web.console.libraries web.page-title web.cors.origin
+        storage.tsdb.path storage.tsdb.min-block-duration storage.tsdb.max-block-duration
+        storage.tsdb.max-block-chunk-segment-size storage.tsdb.wal-segment-size storage.tsdb.retention
+        storage.tsdb.retention.time storage.tsdb.retention.size storage.tsdb.retention.percentage
+        storage.tsdb.no-lockfile storage.tsdb.allow-overlapping-blocks
+        storage.tsdb.allow-overlapping-compaction storage.tsdb.wal-compression
+        storage.tsdb.wal-compression-type storage.tsdb.head-chunks-write-queue-size
+        storage.tsdb.samples-per-chunk storage.tsdb.delayed-compaction.max-percent
+        storage.tsdb.delay-compact-file.path storage.tsdb.block-reload-interval
+        storage.agent.path storage.agent.wal-segment-size storage.agent.wal-compression
+        storage.agent.wal-compression-type storage.agent.wal-truncate-frequency
+        storage.agent.retention.min-time storage.agent.retention.max-time storage.agent.no-lockfile
+        storage.remote.flush-deadline storage.remote.read-sample-limit
+        storage.remote.read-concurrent-limit storage.remote.read-max-bytes-in-frame
+        rules.alert.for-outage-tolerance rules.alert.for-grace-period rules.alert.resend-delay
+        rules.max-concurrent-evals scrape.adjust-timestamps scrape.timestamp-tolerance
+        scrape.discovery-reload-interval scrape.name-escaping-scheme
+        alertmanager.notification-queue-capacity alertmanager.notification-batch-size
+        alertmanager.drain-notification-queue-on-shutdown query.lookback-delta query.timeout
+        query.max-concurrency query.max-samples enable-feature agent log.level log.format
+    ";
+
+    /// `alertmanager --help-long` of 0.33.1; 0.34 has no other.
+    const ALERTMANAGER: &str = "
+        config.file storage.path data.retention data.maintenance-interval silences.max-silences
+        silences.max-silence-size-bytes log.silences alerts.gc-interval alerts.per-alertname-limit
+        dispatch.maintenance-interval dispatch.start-delay web.systemd-socket web.listen-address
+        web.config.file web.external-url web.route-prefix web.get-concurrency web.timeout web.ui-path
+        auto-gomemlimit.ratio cluster.listen-address cluster.advertise-address cluster.peer-name
+        cluster.peer cluster.peer-timeout cluster.peers-resolve-timeout cluster.gossip-interval
+        cluster.pushpull-interval cluster.tcp-timeout cluster.probe-timeout cluster.probe-interval
+        cluster.settle-timeout cluster.reconnect-interval cluster.reconnect-timeout cluster.tls-config
+        cluster.allow-insecure-public-advertise-address-discovery cluster.label enable-feature
+        log.level log.format
+    ";
+
+    /// Ours beside them.
+    const OURS: &str = "alertmanager.config.file watchfire.config.file memory.limit";
+
     #[test]
-    fn a_sample_of_upstreams_flags_is_known() {
-        for name in "agent config.file log.level storage.agent.path storage.tsdb.samples-per-chunk \
-                     web.cors.origin web.page-title query.max-samples cluster.peer dispatch.start-delay"
-            .split_whitespace()
-        {
-            assert!(FLAGS.iter().any(|f| f.name == name), "{name}");
+    fn every_flag_of_upstream_is_known_and_none_is_made_up() {
+        let known: std::collections::BTreeSet<&str> = FLAGS.iter().map(|f| f.name).collect();
+        let all: std::collections::BTreeSet<&str> = [PROMETHEUS, ALERTMANAGER, OURS]
+            .iter()
+            .flat_map(|list| list.split_whitespace())
+            .collect();
+        let missing: Vec<&&str> = all.difference(&known).collect();
+        let made_up: Vec<&&str> = known.difference(&all).collect();
+        assert!(
+            missing.is_empty() && made_up.is_empty(),
+            "{missing:?} {made_up:?}"
+        );
+    }
+
+    #[test]
+    fn every_flag_is_taken_in_its_form() {
+        for flag in FLAGS {
+            let args = match flag.takes {
+                Switch => vec![format!("--no-{}", flag.name)],
+                Value | Values => vec![format!("--{}=x", flag.name), format!("--{}", flag.name)],
+            };
+            let shown = match flag.takes {
+                Switch => "false",
+                Value | Values => "x",
+            };
+            for arg in args {
+                let mut words = vec![arg.as_str()];
+                if flag.takes != Switch && !arg.contains('=') {
+                    words.push("x");
+                }
+                assert_eq!(given(&words).text(flag.name), shown, "{arg}");
+            }
         }
     }
 }

@@ -22,8 +22,8 @@ pub(super) fn command() -> Command {
         .long_about(
             "Scrapes, stores, evaluates rules and notifies, until it is told to stop.\n\n\
              Every flag of Prometheus and Alertmanager is known, so that the arguments of existing containers go on \
-             working; those without effect here say so once. Without any *.config.file it scrapes itself, runs the \
-             rules of alert-rules/ and shows notifications in its log.",
+             working; those without effect here say so once. Without any *.config.file it scrapes itself, runs \
+             essential.yaml and prometheus.yaml of alert-rules/ and shows notifications in its log.",
         )
         .after_help(
             "Examples:\n  watchfire serve\n  watchfire serve --config.file prometheus.yml --alertmanager.config.file alertmanager.yml",
@@ -187,6 +187,8 @@ fn options(given: &Given) -> Result<Options, Error> {
         enable_remote_write: given.switch("web.enable-remote-write-receiver"),
         enable_admin_api: given.switch("web.enable-admin-api"),
         cors_origin: cors.to_owned(),
+        notice_subscribers: number("web.max-notifications-subscribers")?,
+        read_timeout: span("web.read-timeout")?.to_std(),
         max_connections: number("web.max-connections")?,
         outage_tolerance: span("rules.alert.for-outage-tolerance")?,
         grace_period: span("rules.alert.for-grace-period")?,

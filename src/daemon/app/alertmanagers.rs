@@ -77,7 +77,12 @@ impl Alertmanagers {
             .into_iter()
             .enumerate()
             .map(|(at, Prepared { options, client })| Section {
-                discovery: Discovery::start(&format!("config-{at}"), &options.discovery, clock),
+                discovery: Discovery::start(
+                    &format!("config-{at}"),
+                    &options.discovery,
+                    clock,
+                    metrics,
+                ),
                 alert_relabel_rules: Arc::new(options.alert_relabel_rules.clone()),
                 options,
                 client,

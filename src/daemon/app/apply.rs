@@ -15,6 +15,7 @@ use crate::daemon::Error;
 use crate::daemon::alert_sender::Dressing;
 use crate::daemon::notify_loop;
 use crate::daemon::scrapes::{self, JobConfig, Scrapes};
+use crate::http::metrics::query_seconds;
 use crate::model::Labels;
 
 /// A configuration that is ready to take the place of the running one.
@@ -86,6 +87,7 @@ impl App {
             engine: Arc::clone(&self.engine),
             storage: Arc::clone(&self.db) as _,
             syntax: self.syntax,
+            seconds: query_seconds(&self.metrics, "inner_eval"),
         };
         let environment = asker.environment(external_labels.clone(), self.external_url.clone());
         self.rules.apply(loaded.groups, environment).await;

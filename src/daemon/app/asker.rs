@@ -1,8 +1,10 @@
 //! How rules ask the engine, and what their templates know.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::daemon::rule_loop::RuleEnvironment;
+use crate::http::metrics::Summary;
 use crate::model::{Labels, SampleValue};
 use crate::promql::ast::Expr;
 use crate::promql::engine::{Engine, QueryOptions};
@@ -18,6 +20,8 @@ pub(super) struct Asker {
     pub(super) engine: Arc<Engine>,
     pub(super) storage: Arc<dyn Storage>,
     pub(super) syntax: ParseOptions,
+    /// `prometheus_engine_query_duration_seconds`.
+    pub(super) seconds: Summary,
 }
 
 impl Asker {
@@ -39,13 +43,16 @@ impl Asker {
     }
 
     fn points(&self, expr: &Expr, at: Timestamp) -> Result<Vec<Point>, rules::Error> {
-        rules::query::instant(
+        let started = Instant::now();
+        let outcome = rules::query::instant(
             &self.engine,
             &*self.storage,
             expr,
             at,
             &QueryOptions::default(),
-        )
+        );
+        self.seconds.observe(started.elapsed().as_secs_f64());
+        outcome
     }
 
     fn expand(

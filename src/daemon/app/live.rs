@@ -7,7 +7,8 @@ use parking_lot::Mutex;
 
 use crate::daemon::Clock;
 use crate::http::metrics::{Gauge, Registry};
-use crate::http::state::{BuildInfo, Notification, RuntimeInfo};
+use crate::http::notices::Notices;
+use crate::http::state::{BuildInfo, RuntimeInfo};
 use crate::model::Labels;
 use crate::time::WallTime;
 
@@ -16,11 +17,15 @@ pub(super) const PROMETHEUS_VERSION: &str = "3.14.0";
 
 /// compat: upstream's words, which its page and clients know.
 const RELOAD_FAILED: &str = "Configuration reload has failed.";
+const STARTING: &str = "Prometheus is starting and replaying the write-ahead log.";
+const STOPPING: &str = "Prometheus is shutting down and gracefully stopping all operations.";
 
 /// The outcome of the last reload and what was read.
 #[derive(Debug)]
 pub(super) struct Live {
     clock: Clock,
+    /// What the user should know now.
+    pub(super) notices: Notices,
     started: WallTime,
     pub(super) config: ArcSwap<String>,
     /// `global.external_labels` of the running configuration.
@@ -34,20 +39,21 @@ pub(super) struct Live {
 struct Reloads {
     ok: bool,
     last_success: Option<WallTime>,
-    failed_since: Option<WallTime>,
 }
 
 impl Live {
-    pub(super) fn new(clock: Clock, metrics: &Registry) -> Self {
+    pub(super) fn new(clock: Clock, subscribers_max: usize, metrics: &Registry) -> Self {
+        let notices = Notices::new(subscribers_max, metrics);
+        notices.add(STARTING, clock.now());
         Self {
             clock,
+            notices,
             started: clock.now(),
             config: ArcSwap::default(),
             external_labels: ArcSwap::default(),
             state: Mutex::new(Reloads {
                 ok: false,
                 last_success: None,
-                failed_since: None,
             }),
             // Both files are read and put in force together, so both names tell the same.
             success: [
@@ -81,7 +87,7 @@ impl Live {
         let mut state = self.state.lock();
         state.ok = true;
         state.last_success = Some(now);
-        state.failed_since = None;
+        self.notices.remove(RELOAD_FAILED);
         for gauge in &self.success {
             gauge.set(1.0);
         }
@@ -94,22 +100,21 @@ impl Live {
     pub(super) fn refused(&self) {
         let mut state = self.state.lock();
         state.ok = false;
-        state.failed_since.get_or_insert_with(|| self.clock.now());
+        self.notices.add(RELOAD_FAILED, self.clock.now());
         for gauge in &self.success {
             gauge.set(0.0);
         }
     }
 
-    pub(super) fn notifications(&self) -> Vec<Notification> {
-        let since = self.state.lock().failed_since;
-        since
-            .map(|date| Notification {
-                text: RELOAD_FAILED.to_owned(),
-                date,
-                active: true,
-            })
-            .into_iter()
-            .collect()
+    /// The program answers queries from now on.
+    pub(super) fn ready(&self) {
+        self.notices.remove(STARTING);
+    }
+
+    /// The program ends; nobody who listens for notices keeps it.
+    pub(super) fn stopping(&self) {
+        self.notices.add(STOPPING, self.clock.now());
+        self.notices.end();
     }
 
     pub(super) fn runtime(&self, retention: &str) -> RuntimeInfo {
@@ -122,7 +127,10 @@ impl Live {
                 .unwrap_or_default(),
             hostname: hostname.nodename().to_string_lossy().into_owned(),
             reload_success: state.ok,
-            last_config_time: state.last_success,
+            // compat: whole seconds.
+            last_config_time: state
+                .last_success
+                .map(|at| WallTime::from_ms(at.as_ms() / 1000 * 1000)),
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             memory_limit: 0,
             storage_retention: retention.to_owned(),

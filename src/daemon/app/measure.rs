@@ -1,7 +1,10 @@
 //! Self-metrics of the process, under upstream's names.
 
 use crate::daemon::Clock;
-use crate::http::metrics::{Page, Registry};
+use crate::http::metrics::{Page, Registry, query_seconds};
+
+/// The Alertmanager whose behaviour this is.
+const ALERTMANAGER_VERSION: &str = "0.34.0";
 
 /// Adds what is the same for every daemon.
 pub(super) fn register(metrics: &Registry, clock: Clock, concurrency: usize) {
@@ -37,7 +40,55 @@ pub(super) fn register(metrics: &Registry, clock: Clock, concurrency: usize) {
         "prometheus_engine_queries",
         "The current number of queries being executed or waiting.",
     );
+    for slice in ["inner_eval", "queue_time"] {
+        query_seconds(metrics, slice);
+    }
+    router(metrics);
+    // Nothing here asks Kubernetes yet, so nothing fails; alerts on it want the series.
+    metrics.counter(
+        "prometheus_sd_kubernetes_failures_total",
+        "The number of failed WATCH/LIST requests.",
+    );
     metrics.collector(process);
+}
+
+/// What Alertmanager shows of itself that never changes here.
+fn router(metrics: &Registry) {
+    metrics
+        .gauge_with(
+            "alertmanager_build_info",
+            "A metric with a constant '1' value labeled by version, revision, branch, goversion from which alertmanager was built, and the goos and goarch for the build.",
+            &[
+                ("version", ALERTMANAGER_VERSION),
+                ("revision", concat!("watchfire-", env!("CARGO_PKG_VERSION"))),
+                ("branch", "HEAD"),
+                ("goversion", "rust"),
+                ("goos", std::env::consts::OS),
+                ("goarch", go_arch()),
+                ("tags", ""),
+            ],
+        )
+        .set(1.0);
+    // A cluster of one: alerts about clusters compare these with the number of instances.
+    for (name, help, value) in [
+        (
+            "alertmanager_cluster_enabled",
+            "Indicates whether the clustering is enabled or not.",
+            0.0,
+        ),
+        (
+            "alertmanager_cluster_members",
+            "Number indicating current number of members in cluster.",
+            1.0,
+        ),
+        (
+            "alertmanager_cluster_failed_peers",
+            "Number indicating the current number of failed peers in the cluster.",
+            0.0,
+        ),
+    ] {
+        metrics.gauge(name, help).set(value);
+    }
 }
 
 /// The machine as Go names it.

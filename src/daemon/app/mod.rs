@@ -38,7 +38,11 @@ pub async fn run(
 ) -> Result<(), Error> {
     let options = Arc::new(options);
     let metrics = Registry::default();
-    let live = Arc::new(Live::new(options.clock, &metrics));
+    let live = Arc::new(Live::new(
+        options.clock,
+        options.notice_subscribers,
+        &metrics,
+    ));
     let loaded = load::load(&options)?;
     loaded.say_warnings();
     let web = match &options.web_config_file {
@@ -50,12 +54,19 @@ pub async fn run(
     let progress = Arc::new(Progress::default());
     let ready: Arc<OnceLock<Router>> = Arc::default();
     let (end, ended) = watch::channel(false);
-    let connections = Arc::new(Semaphore::new(options.max_connections.max(1)));
+    let bounds = server::Bounds {
+        connections: Arc::new(Semaphore::new(options.max_connections.max(1))),
+        read_timeout: options.read_timeout,
+    };
     let port = listeners
         .first()
         .and_then(|l| l.local_addr().ok())
         .map_or(0, |a| a.port());
-    let front = start::front(Arc::clone(&ready), Arc::clone(&progress));
+    let front = start::front(
+        Arc::clone(&ready),
+        Arc::clone(&progress),
+        live.notices.clone(),
+    );
     let servers: Vec<JoinHandle<()>> = listeners
         .into_iter()
         .map(|listener| {
@@ -67,11 +78,12 @@ pub async fn run(
                 listener,
                 front,
                 web.clone(),
-                Arc::clone(&connections),
+                bounds.clone(),
                 ended.clone(),
             ))
         })
         .collect();
+    let began = std::time::Instant::now();
     let opened = storage_loop::open(
         options.storage_path.clone(),
         storage_options(&options, progress),
@@ -79,6 +91,12 @@ pub async fn run(
     );
     let outcome = match opened.await {
         Ok(db) => {
+            metrics
+                .gauge(
+                    "prometheus_tsdb_data_replay_duration_seconds",
+                    "Time taken to replay the data on disk.",
+                )
+                .set(began.elapsed().as_secs_f64());
             let base = Base {
                 options,
                 metrics,
@@ -129,6 +147,7 @@ async fn live_on(
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), Error> {
     let options = Arc::clone(&base.options);
+    let live = Arc::clone(&base.live);
     let (reload_sender, mut reloads) = mpsc::channel(8);
     let (quit_sender, mut quits) = mpsc::channel(1);
     let (close, closing) = watch::channel(false);
@@ -143,6 +162,7 @@ async fn live_on(
     app.apply(loaded).await?;
     let _ = ready.set(app.router());
     app.readiness().set_ready();
+    live.ready();
     tracing::info!("Server is ready to receive web requests.");
     let mut hangups = hangups();
     let mut seen = files::checksum(&files);
@@ -178,6 +198,7 @@ async fn live_on(
         }
     }
     app.readiness().set_stopping();
+    live.stopping();
     app.stop().await;
     let _ = close.send(true);
     let _ = upkeep.await;

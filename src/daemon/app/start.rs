@@ -23,6 +23,7 @@ use crate::disk::Disk;
 use crate::disk::os::OsDisk;
 use crate::http::api_v2::Handle;
 use crate::http::metrics::Registry;
+use crate::http::notices::Notices;
 use crate::http::state::{Limits, Parts, Readiness, State};
 use crate::model::Alert;
 use crate::promql::engine::{Engine, EngineOptions};
@@ -55,20 +56,25 @@ pub(super) struct App {
 }
 
 /// Answers while the store opens, and hands over to the real router as soon as it is there.
-pub(super) fn front(ready: Arc<OnceLock<Router>>, progress: Arc<Progress>) -> Router {
+pub(super) fn front(
+    ready: Arc<OnceLock<Router>>,
+    progress: Arc<Progress>,
+    notices: Notices,
+) -> Router {
     Router::new().fallback(move |request: Request| {
         let (ready, progress) = (Arc::clone(&ready), Arc::clone(&progress));
+        let notices = notices.clone();
         async move {
             if let Some(router) = ready.get() {
                 let Ok(response) = router.clone().oneshot(request).await;
                 return response;
             }
-            starting(&request, &progress)
+            starting(&request, &progress, &notices)
         }
     })
 }
 
-fn starting(request: &Request, progress: &Progress) -> Response {
+fn starting(request: &Request, progress: &Progress, notices: &Notices) -> Response {
     let path = request.uri().path();
     if path.ends_with("/-/healthy") {
         return "Prometheus Server is Healthy.\n".into_response();
@@ -77,6 +83,9 @@ fn starting(request: &Request, progress: &Progress) -> Response {
         let (min, max, current) = progress.segments();
         let data = json!({ "min": min, "max": max, "current": current });
         return axum::Json(json!({ "status": "success", "data": data })).into_response();
+    }
+    if path.ends_with("/api/v1/notifications") {
+        return crate::http::api_v1::notices(notices);
     }
     let mut response = (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable").into_response();
     response
@@ -112,7 +121,7 @@ impl App {
             },
             &metrics,
         );
-        let scrapes = Scrapes::new(scrape_shared(options, &storage), &metrics);
+        let scrapes = Scrapes::new(scrape_shared(options, &storage, &metrics));
         let sink = sink(sender.clone(), notify.handle().clone(), options.clock);
         let rules = Arc::new(RuleLoops::new(RuleLoopOptions {
             storage: Arc::clone(&storage),
@@ -178,6 +187,7 @@ impl App {
 pub(super) async fn router(base: &Base, loaded: notify_loop::Loaded) -> Result<NotifyLoop, Error> {
     let options = NotifyOptions {
         path: base.options.alerting_path.clone(),
+        gc_interval: base.options.alerts_gc_interval,
         retention: base.options.alerting_retention,
         silence_limits: SilenceLimits::default(),
         clock: base.options.clock,
@@ -238,7 +248,7 @@ pub(super) fn syntax(options: &Options) -> ParseOptions {
     }
 }
 
-fn scrape_shared(options: &Options, storage: &Arc<dyn Storage>) -> Shared {
+fn scrape_shared(options: &Options, storage: &Arc<dyn Storage>, metrics: &Registry) -> Shared {
     let feature = |name: &str| options.features.contains(name);
     Shared {
         store: Arc::clone(storage),
@@ -251,11 +261,13 @@ fn scrape_shared(options: &Options, storage: &Arc<dyn Storage>) -> Shared {
         },
         counters: Arc::new(Counters::default()),
         permits: Arc::new(Semaphore::new(workers())),
+        metrics: metrics.clone(),
     }
 }
 
 fn show_settings(parts: &mut Parts, options: &Options) {
     parts.flags.clone_from(&options.flags);
+    parts.features.clone_from(&options.features);
     parts.build = live::build_info();
     parts.accept_remote_write = options.enable_remote_write;
     parts.lookback_ms = options.lookback.as_ms();
@@ -282,6 +294,8 @@ fn show_parts(
     parts.targets = Arc::new(move || shown.views());
     let shown = scrapes.clone();
     parts.target_metadata = Arc::new(move || shown.metadata());
+    let shown = scrapes.clone();
+    parts.relabel_steps = Arc::new(move |job, labels| shown.relabel_steps(job, labels));
     let shown = Arc::clone(known);
     parts.alertmanagers = Arc::new(move || shown.lock().clone());
     let shown = Arc::clone(rules);
@@ -297,8 +311,7 @@ fn show_live(parts: &mut Parts, live: &Arc<Live>, options: &Options) {
     parts.runtime = Arc::new(move || shown.runtime(&retention));
     let shown = Arc::clone(live);
     parts.external_labels = Arc::new(move || (**shown.external_labels.load()).clone());
-    let shown = Arc::clone(live);
-    parts.notifications = Arc::new(move || shown.notifications());
+    parts.notices = live.notices.clone();
 }
 
 fn view(clock: Clock) -> crate::http::state::View<crate::time::WallTime> {

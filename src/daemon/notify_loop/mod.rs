@@ -213,6 +213,8 @@ impl Loaded {
 pub struct NotifyOptions {
     /// Where the router's state is kept; none keeps it in memory alone.
     pub path: Option<PathBuf>,
+    /// `--alerts.gc-interval`.
+    pub gc_interval: Span,
     /// `--data.retention`.
     pub retention: Span,
     /// `--silences.max-silences` and `--silences.max-per-silence-bytes`.
@@ -264,6 +266,7 @@ impl NotifyLoop {
             None => Arc::new(MemoryDisk::new()),
         };
         let router_options = RouterOptions {
+            gc_interval: options.gc_interval,
             retention: options.retention,
             silence_limits: options.silence_limits,
             decisions: loaded.decisions,

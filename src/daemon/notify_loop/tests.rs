@@ -24,6 +24,7 @@ fn alert(name: &str) -> Alert {
 fn options(path: Option<PathBuf>) -> NotifyOptions {
     NotifyOptions {
         path,
+        gc_interval: Span::minutes(30),
         retention: Span::hours(1),
         silence_limits: SilenceLimits::default(),
         clock: Clock::real(),

@@ -1,12 +1,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use super::{RuleEnvironment, Shared};
-use crate::http::metrics::{Counter, Gauge};
+use crate::http::metrics::{Counter, Gauge, Summary};
 use crate::rules::{EvalContext, Evaluation, Group, GroupState, GroupView};
 use crate::time::{Span, Timestamp};
 
@@ -22,6 +22,9 @@ struct Numbers {
     last_duration: Gauge,
     last_evaluation: Gauge,
     last_samples: Gauge,
+    last_rules: Gauge,
+    rule_seconds: Summary,
+    group_seconds: Summary,
 }
 
 /// One group's loop.
@@ -78,6 +81,22 @@ impl Task {
             last_samples: gauge(
                 "prometheus_rule_group_last_evaluation_samples",
                 "The number of samples returned during the last rule group evaluation.",
+            ),
+            last_rules: gauge(
+                "prometheus_rule_group_last_rule_duration_sum_seconds",
+                "The sum of time in seconds it took to evaluate each rule in the group regardless of concurrency. This should be higher than the group duration if rules are evaluated concurrently.",
+            ),
+            rule_seconds: metrics.summary_with(
+                "prometheus_rule_evaluation_duration_seconds",
+                "The duration for a rule to execute.",
+                Summary::QUANTILES,
+                &[],
+            ),
+            group_seconds: metrics.summary_with(
+                "prometheus_rule_group_duration_seconds",
+                "The duration of rule group evaluations.",
+                Summary::QUANTILES_WIDE,
+                &[],
             ),
         };
         gauge("prometheus_rule_group_rules", "The number of rules.")
@@ -204,6 +223,13 @@ fn count(numbers: &Numbers, evaluation: &Evaluation, at: Timestamp) {
             .filter(|rule| rule.error.is_some())
             .count() as f64,
     );
+    let mut all = Duration::ZERO;
+    for rule in &evaluation.rules {
+        all += rule.took;
+        numbers.rule_seconds.observe(rule.took.as_secs_f64());
+    }
+    numbers.last_rules.set(all.as_secs_f64());
+    numbers.group_seconds.observe(evaluation.took.as_secs_f64());
     numbers.last_duration.set(evaluation.took.as_secs_f64());
     numbers.last_evaluation.set(at.as_secs_f64());
     numbers.last_samples.set(

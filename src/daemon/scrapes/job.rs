@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -10,12 +11,16 @@ use crate::daemon::net::Client;
 use crate::daemon::scrape_loop::{self, Course, Orders, Shared, Status};
 use crate::daemon::sd::Discovery;
 use crate::discovery::{self, TargetGroup};
+use crate::http::metrics::Summary;
 use crate::http::state::{PoolView, TargetMetadata, TargetView};
 use crate::scrape::{Counters, JobOptions, Pool, Target};
 use crate::time::Span;
 
 /// The shortest time between two syncs, so that a flapping source cannot keep a core busy.
 const PAUSE: Span = Span::seconds(5);
+
+/// How long it takes to make targets be what discovery says.
+const SYNC_LENGTH: &str = "prometheus_target_sync_length_seconds";
 
 /// A running job.
 #[derive(Debug)]
@@ -62,7 +67,7 @@ pub(super) struct Numbers {
 impl Job {
     pub(super) fn start(config: JobConfig, client: Client, shared: Shared) -> Self {
         let name = config.options.job_name.clone();
-        let discovery = Discovery::start(&name, &config.discovery, shared.clock);
+        let discovery = Discovery::start(&name, &config.discovery, shared.clock, &shared.metrics);
         let state = Arc::new(Mutex::new(State {
             pool: Pool::new(Arc::new(config.options)),
             client,
@@ -92,8 +97,9 @@ impl Job {
         if config.discovery == state.mechanisms {
             state.sync();
         } else {
-            let clock = state.shared.clock;
-            state.discovery = Discovery::start(&name, &config.discovery, clock);
+            let shared = state.shared.clone();
+            state.discovery =
+                Discovery::start(&name, &config.discovery, shared.clock, &shared.metrics);
             state.mechanisms = config.discovery;
             // Targets stay until the new mechanisms have told of theirs, unless all is told already.
             if !state.discovery.groups().is_empty() || state.mechanisms.iter().all(is_static) {
@@ -117,6 +123,8 @@ impl Job {
     pub(super) fn retire(&self) {
         let mut state = self.state.lock();
         state.stop_syncer();
+        let job = [("scrape_job", state.pool.options().job_name.as_str())];
+        state.shared.metrics.forget(SYNC_LENGTH, &job);
         for running in std::mem::take(&mut state.targets).into_values() {
             running.course(Course::Retire);
         }
@@ -246,11 +254,19 @@ impl State {
     /// Makes the targets be what discovery says.
     fn sync(&mut self) {
         let groups = self.discovery.groups();
+        let began = Instant::now();
         let outcome = self.pool.sync(groups.iter());
         self.synced = groups;
         self.syncs += 1;
         self.failed += outcome.failures.len() as u64;
         let job = self.pool.options().job_name.clone();
+        let lengths = self.shared.metrics.summary_with(
+            SYNC_LENGTH,
+            "Actual interval to sync the scrape pool.",
+            Summary::QUANTILES_WIDE,
+            &[("scrape_job", &job)],
+        );
+        lengths.observe(began.elapsed().as_secs_f64());
         for why in &outcome.failures {
             tracing::error!(scrape_pool = job, err = why, "Creating target failed");
         }

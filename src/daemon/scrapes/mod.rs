@@ -13,7 +13,6 @@ use parking_lot::Mutex;
 use super::net::Client;
 use super::scrape_loop::Shared;
 use crate::discovery;
-use crate::http::metrics::Registry;
 use crate::http::state::{PoolView, TargetMetadata};
 use crate::model::{Labels, LabelsBuilder};
 use crate::relabel::{self, Rule, Step};
@@ -44,15 +43,15 @@ pub struct Scrapes {
 }
 
 impl Scrapes {
-    /// No jobs yet. What happens is counted in `metrics`.
-    pub fn new(shared: Shared, metrics: &Registry) -> Self {
+    /// No jobs yet. What happens is counted in the metrics of `shared`.
+    pub fn new(shared: Shared) -> Self {
         let scrapes = Self {
             shared,
             jobs: Arc::default(),
         };
         let weak = Arc::downgrade(&scrapes.jobs);
         let counters = Arc::clone(&scrapes.shared.counters);
-        metrics.collector(move |page| {
+        scrapes.shared.metrics.collector(move |page| {
             metrics::counters(page, &counters);
             if let Some(jobs) = weak.upgrade() {
                 metrics::jobs(page, &jobs.lock());
@@ -145,6 +144,16 @@ impl Scrapes {
         let rules = jobs.get(job)?.options().relabel_rules.clone();
         let labels = LabelsBuilder::from(discovered).build();
         let steps = relabel::trace(&labels, &rules);
-        Some(rules.into_iter().zip(steps).collect())
+        // compat: rules after the one that drops are told as well.
+        let after = std::iter::repeat(Step {
+            kept: false,
+            output: Labels::empty(),
+        });
+        Some(
+            rules
+                .into_iter()
+                .zip(steps.into_iter().chain(after))
+                .collect(),
+        )
     }
 }

@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use super::*;
 use crate::daemon::Clock;
 use crate::discovery::TargetGroup;
+use crate::http::metrics::Registry;
 use crate::http::state::TargetView;
 use crate::model::Matcher;
 use crate::relabel::Rule;
@@ -159,8 +160,9 @@ fn scrapes() -> (Scrapes, Arc<ReferenceStorage>) {
         features: Features::default(),
         counters: Arc::new(Counters::default()),
         permits: Arc::new(Semaphore::new(2)),
+        metrics: Registry::default(),
     };
-    (Scrapes::new(shared, &Registry::default()), store)
+    (Scrapes::new(shared), store)
 }
 
 /// Values of a metric, oldest first; markers are `stale`.

@@ -1,20 +1,31 @@
 //! `dns_sd_configs`: resolvers are asked now and then.
 
 use std::net::IpAddr;
+use std::time::Instant;
 
 use futures_util::future::join_all;
 use hickory_resolver::TokioResolver;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::rr::{RData, RecordType as Kind};
 
-use super::Finds;
+use super::{Finds, Refreshes};
 use crate::daemon::Clock;
 use crate::discovery::dns::{self, Record};
 use crate::discovery::{DnsOptions, RecordType, TargetGroup};
 
 /// Asks and tells for ever.
 pub(super) async fn run(owner: String, options: DnsOptions, finds: Finds, clock: Clock) {
+    let refreshes = Refreshes::new(&finds.metrics, "dns", &owner);
+    let lookups = finds.metrics.counter(
+        "prometheus_sd_dns_lookups_total",
+        "The number of DNS-SD lookups.",
+    );
+    let failures = finds.metrics.counter(
+        "prometheus_sd_dns_lookup_failures_total",
+        "The number of DNS-SD lookup failures.",
+    );
     loop {
+        let began = Instant::now();
         // The system's settings are read anew, so that a change of resolvers needs no restart.
         match resolver() {
             Ok(resolver) => {
@@ -24,10 +35,12 @@ pub(super) async fn run(owner: String, options: DnsOptions, finds: Finds, clock:
                     .map(|name| ask(&resolver, name, &options));
                 let mut groups = Vec::new();
                 for (name, answer) in options.names.iter().zip(join_all(asked).await) {
+                    lookups.inc();
                     match answer {
                         Ok(group) => groups.push(group),
                         // compat: what a name resolved to before stays.
                         Err(why) => {
+                            failures.inc();
                             tracing::error!(
                                 job = owner,
                                 name,
@@ -38,8 +51,12 @@ pub(super) async fn run(owner: String, options: DnsOptions, finds: Finds, clock:
                 }
                 finds.update(groups);
             }
-            Err(why) => tracing::error!(job = owner, "could not load resolv.conf: {why}"),
+            Err(why) => {
+                refreshes.failures.inc();
+                tracing::error!(job = owner, "could not load resolv.conf: {why}");
+            }
         }
+        refreshes.seconds.observe(began.elapsed().as_secs_f64());
         clock.sleep(options.refresh_interval).await;
     }
 }

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use super::Finds;
 use crate::daemon::Clock;
 use crate::discovery::{FileOptions, TargetGroup, file};
+use crate::http::metrics::Counter;
 use crate::time::Span;
 
 /// How often names, times and lengths of files are compared.
@@ -27,6 +28,10 @@ struct Files {
 
 /// Looks, reads and tells for ever.
 pub(super) async fn run(owner: String, options: FileOptions, finds: Finds, clock: Clock) {
+    let errors = finds.metrics.counter(
+        "prometheus_sd_file_read_errors_total",
+        "The number of File-SD read errors.",
+    );
     let mut files = Files::default();
     let mut read_all = clock.timestamp();
     loop {
@@ -35,9 +40,9 @@ pub(super) async fn run(owner: String, options: FileOptions, finds: Finds, clock
         if due {
             read_all = now + options.refresh_interval;
         }
-        let (owner, patterns) = (owner.clone(), options.files.clone());
+        let (owner, patterns, errors) = (owner.clone(), options.files.clone(), errors.clone());
         let look = move || {
-            let groups = files.look(&owner, &patterns, due);
+            let groups = files.look(&owner, &patterns, due, &errors);
             (files, groups)
         };
         let Ok((back, groups)) = tokio::task::spawn_blocking(look).await else {
@@ -53,7 +58,13 @@ pub(super) async fn run(owner: String, options: FileOptions, finds: Finds, clock
 
 impl Files {
     /// Reads what changed, or everything, and returns the groups that are new or gone.
-    fn look(&mut self, owner: &str, patterns: &[String], everything: bool) -> Vec<TargetGroup> {
+    fn look(
+        &mut self,
+        owner: &str,
+        patterns: &[String],
+        everything: bool,
+        errors: &Counter,
+    ) -> Vec<TargetGroup> {
         let mut present = BTreeMap::new();
         for path in patterns.iter().flat_map(|pattern| matching(pattern)) {
             if let Ok(meta) = std::fs::metadata(&path) {
@@ -73,7 +84,10 @@ impl Files {
                     changed.extend(groups);
                 }
                 // compat: what a file said before it broke stays.
-                Err(why) => tracing::error!(job = owner, file = path, "Error reading file: {why}"),
+                Err(why) => {
+                    errors.inc();
+                    tracing::error!(job = owner, file = path, "Error reading file: {why}");
+                }
             }
         }
         let gone: Vec<String> = self

@@ -1,8 +1,10 @@
 //! `http_sd_configs`: a server is asked now and then.
 
+use std::time::Instant;
+
 use http::header::{ACCEPT, HeaderValue};
 
-use super::Finds;
+use super::{Finds, Refreshes};
 use crate::daemon::Clock;
 use crate::daemon::net::{Client, Request};
 use crate::discovery::{HttpOptions, TargetGroup, http as payload};
@@ -23,9 +25,17 @@ pub(super) async fn run(owner: String, options: HttpOptions, finds: Finds, clock
             return;
         }
     };
+    let refreshes = Refreshes::new(&finds.metrics, "http", &owner);
+    let failures = finds.metrics.counter(
+        "prometheus_sd_http_failures_total",
+        "Number of HTTP service discovery refresh failures.",
+    );
     let mut known = 0;
     loop {
-        match ask(&client, &options, &clock).await {
+        let began = Instant::now();
+        let answer = ask(&client, &options, &clock).await;
+        refreshes.seconds.observe(began.elapsed().as_secs_f64());
+        match answer {
             Ok(mut groups) => {
                 let count = groups.len();
                 groups.extend((count..known).map(|index| TargetGroup {
@@ -37,6 +47,8 @@ pub(super) async fn run(owner: String, options: HttpOptions, finds: Finds, clock
             }
             // compat: what the server said before stays.
             Err(why) => {
+                refreshes.failures.inc();
+                failures.inc();
                 tracing::error!(
                     job = owner,
                     url = options.url,

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::Clock;
 use crate::discovery::{Options, TargetGroup};
+use crate::http::metrics::{Counter, Registry, Summary};
 
 /// The mechanisms of one job, or of one section of Alertmanagers, and their groups together. Dropping it
 /// ends them.
@@ -29,6 +30,7 @@ type Found = Arc<Vec<TargetGroup>>;
 #[derive(Debug, Clone)]
 struct Finds {
     mechanism: usize,
+    metrics: Registry,
     all: Arc<Mutex<BTreeMap<(usize, String), TargetGroup>>>,
     told: Arc<watch::Sender<Found>>,
 }
@@ -57,9 +59,35 @@ impl Finds {
     }
 }
 
+/// How the refreshes of one mechanism of one job go.
+#[derive(Debug)]
+struct Refreshes {
+    failures: Counter,
+    seconds: Summary,
+}
+
+impl Refreshes {
+    fn new(metrics: &Registry, mechanism: &str, owner: &str) -> Self {
+        let labels = [("mechanism", mechanism), ("config", owner)];
+        Self {
+            failures: metrics.counter_with(
+                "prometheus_sd_refresh_failures_total",
+                "Number of refresh failures for the given SD mechanism.",
+                &labels,
+            ),
+            seconds: metrics.summary_with(
+                "prometheus_sd_refresh_duration_seconds",
+                "The duration of a refresh in seconds for the given SD mechanism.",
+                Summary::QUANTILES,
+                &labels,
+            ),
+        }
+    }
+}
+
 impl Discovery {
     /// Starts a task for each mechanism that needs one. `owner` names the job in log lines.
-    pub fn start(owner: &str, mechanisms: &[Options], clock: Clock) -> Self {
+    pub fn start(owner: &str, mechanisms: &[Options], clock: Clock, metrics: &Registry) -> Self {
         let (told, found) = watch::channel(Found::default());
         let told = Arc::new(told);
         let all = Arc::default();
@@ -67,6 +95,7 @@ impl Discovery {
         for (mechanism, options) in mechanisms.iter().enumerate() {
             let finds = Finds {
                 mechanism,
+                metrics: metrics.clone(),
                 all: Arc::clone(&all),
                 told: Arc::clone(&told),
             };

@@ -34,7 +34,12 @@ async fn files_come_change_break_and_go() {
         files: vec![folder.path().join("*.json").display().to_string()],
         refresh_interval: Span::minutes(5),
     });
-    let discovery = Discovery::start("job", &[options], Clock::compressed(100));
+    let discovery = Discovery::start(
+        "job",
+        &[options],
+        Clock::compressed(100),
+        &Registry::default(),
+    );
     until("found", || addresses(&discovery) == ["one:1", "two:2"]).await;
     assert_eq!(
         discovery.groups()[0].labels.get("__meta_filepath"),
@@ -83,7 +88,12 @@ async fn a_server_is_asked_again_and_its_errors_change_nothing() {
         refresh_interval: Span::seconds(60),
         client: ClientOptions::default(),
     }));
-    let discovery = Discovery::start("job", &[options], Clock::compressed(200));
+    let discovery = Discovery::start(
+        "job",
+        &[options],
+        Clock::compressed(200),
+        &Registry::default(),
+    );
     let mut seen = Vec::new();
     until("the last answer", || {
         let now = addresses(&discovery);
@@ -107,6 +117,6 @@ async fn static_groups_are_there_at_once_and_keep_their_order() {
         ..TargetGroup::default()
     };
     let options = [Options::Static(vec![group("b"), group("a")])];
-    let discovery = Discovery::start("job", &options, Clock::real());
+    let discovery = Discovery::start("job", &options, Clock::real(), &Registry::default());
     assert_eq!(addresses(&discovery), ["b", "a"]);
 }

@@ -1,6 +1,8 @@
 //! Listens and serves: connections with bounds, TLS that follows its files, a graceful end.
 
 mod access;
+mod request_line;
+mod timed_body;
 mod tls;
 
 use std::sync::Arc;
@@ -17,30 +19,39 @@ use tokio::sync::{Semaphore, watch};
 use tower::Service as _;
 
 pub use access::Web;
+use request_line::Lenient;
+use timed_body::TimedBody;
 
-/// How long a client may take to send the head of a request, idle time before it included.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(90);
 /// How long a TLS handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long requests that run may go on after the end was asked for.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// What clients may cost.
+#[derive(Debug, Clone)]
+pub struct Bounds {
+    /// Connections at once, over all listeners (`--web.max-connections`).
+    pub connections: Arc<Semaphore>,
+    /// How long the head of a request may take, idle time before it included, and then its body
+    /// (`--web.read-timeout`).
+    pub read_timeout: Duration,
+}
+
 /// Serves `router` on `listener` until `stop` turns true, then lets requests finish.
 ///
-/// `connections` are permits shared by all listeners (`--web.max-connections`). With `web`, TLS and
-/// passwords are as its file says.
+/// With `web`, TLS and passwords are as its file says.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     web: Option<Arc<Web>>,
-    connections: Arc<Semaphore>,
+    bounds: Bounds,
     mut stop: watch::Receiver<bool>,
 ) {
     let graceful = GracefulShutdown::new();
     loop {
         let permit = tokio::select! {
             _ = stop.wait_for(|stop| *stop) => break,
-            permit = Arc::clone(&connections).acquire_owned() => permit,
+            permit = Arc::clone(&bounds.connections).acquire_owned() => permit,
         };
         let Ok(permit) = permit else { break };
         let accepted = tokio::select! {
@@ -58,12 +69,16 @@ pub async fn serve(
         };
         let _ = stream.set_nodelay(true);
         let (router, web) = (router.clone(), web.clone());
-        let watcher = graceful.watcher();
+        let (watcher, timeout) = (graceful.watcher(), bounds.read_timeout);
         tokio::spawn(async move {
             let _permit = permit;
             match secured(stream, web.as_deref()).await {
-                Ok(Secured::Plain(stream)) => connection(stream, router, web, watcher).await,
-                Ok(Secured::Tls(stream)) => connection(*stream, router, web, watcher).await,
+                Ok(Secured::Plain(stream)) => {
+                    connection(stream, router, web, watcher, timeout).await;
+                }
+                Ok(Secured::Tls(stream)) => {
+                    connection(*stream, router, web, watcher, timeout).await;
+                }
                 Err(e) => tracing::debug!(err = %e, "tls handshake failed"),
             }
         });
@@ -97,6 +112,7 @@ async fn connection<S>(
     router: Router,
     web: Option<Arc<Web>>,
     watcher: hyper_util::server::graceful::Watcher,
+    read_timeout: Duration,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -108,6 +124,13 @@ async fn connection<S>(
             {
                 return Ok(refusal);
             }
+            let request = request.map(|body| {
+                if hyper::body::Body::is_end_stream(&body) {
+                    axum::body::Body::empty()
+                } else {
+                    axum::body::Body::new(TimedBody::new(body, read_timeout))
+                }
+            });
             let mut answer = router.call(request).await;
             if let (Some(web), Ok(answer)) = (&web, &mut answer) {
                 web.add_headers(answer.headers_mut());
@@ -119,10 +142,10 @@ async fn connection<S>(
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT);
+        .header_read_timeout(read_timeout);
     builder.http2().timer(TokioTimer::new());
-    let connection =
-        builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+    let stream = TokioIo::new(Lenient::new(stream));
+    let connection = builder.serve_connection(stream, TowerToHyperService::new(service));
     if let Err(e) = watcher.watch(connection).await {
         tracing::debug!(err = %e, "connection ended");
     }
@@ -134,6 +157,59 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
+
+    fn bounds(read_timeout: Duration) -> Bounds {
+        Bounds {
+            connections: Arc::new(Semaphore::new(8)),
+            read_timeout,
+        }
+    }
+
+    /// Sends `text` to a server that echoes query and body, and gives what comes back until it hangs up.
+    async fn exchange(text: &str, read_timeout: Duration) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
+        let address = listener.local_addr().expect("bound");
+        let (_stop, stopped) = watch::channel(false);
+        let echo = |request: axum::extract::Request| async move {
+            let query = request.uri().query().unwrap_or_default().to_owned();
+            match axum::body::to_bytes(request.into_body(), 100).await {
+                Ok(body) => format!("[{query} {}]", String::from_utf8_lossy(&body)),
+                Err(_) => "[no body]".to_owned(),
+            }
+        };
+        let router = Router::new().route("/q", axum::routing::any(echo));
+        tokio::spawn(serve(listener, router, None, bounds(read_timeout), stopped));
+        let mut stream = TcpStream::connect(address).await.expect("connects");
+        stream.write_all(text.as_bytes()).await.expect("writes");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("reads");
+        answer
+    }
+
+    #[tokio::test]
+    async fn raw_quotes_in_a_query_are_taken_as_go_takes_them() {
+        let answer = exchange(
+            "GET /q?query=up{job=\"x\"}>0 HTTP/1.1\r\nHost: x\r\n\r\n\
+             POST /q?a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n\"<\"\
+             GET /q?<> HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+            Duration::from_secs(30),
+        )
+        .await;
+        for part in ["[query=up{job=%22x%22}%3E0 ]", "[a \"<\"]", "[%3C%3E ]"] {
+            assert!(answer.contains(part), "{part}: {answer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_that_does_not_arrive_in_time_is_given_up() {
+        let timeout = Duration::from_millis(100);
+        let head = exchange("GET /q HTTP/1.1\r\nHost: x\r\n", timeout).await;
+        assert!(!head.contains("200 OK"), "{head}");
+        let body =
+            "POST /q HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nConnection: close\r\n\r\nab";
+        let answer = exchange(body, timeout).await;
+        assert!(answer.contains("[no body]"), "{answer}");
+    }
 
     #[tokio::test]
     async fn requests_that_run_may_finish_when_the_end_comes() {
@@ -151,7 +227,7 @@ mod tests {
             listener,
             router,
             None,
-            Arc::new(Semaphore::new(2)),
+            bounds(Duration::from_secs(30)),
             stopped,
         ));
         let mut stream = TcpStream::connect(address).await.expect("connects");
@@ -194,8 +270,8 @@ mod tests {
         let port = listener.local_addr().expect("bound").port();
         let (_stop, stopped) = watch::channel(false);
         let router = Router::new().route("/", get(|| async { "in" }));
-        let connections = Arc::new(Semaphore::new(8));
-        tokio::spawn(serve(listener, router, Some(web), connections, stopped));
+        let bounds = bounds(Duration::from_secs(30));
+        tokio::spawn(serve(listener, router, Some(web), bounds, stopped));
         let ask = |password: &'static str| async move {
             let client = Client::new(&ClientOptions {
                 basic_auth: Some(BasicAuth {

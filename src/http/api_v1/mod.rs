@@ -1,6 +1,8 @@
 //! Prometheus's HTTP API v1 under `/api/v1`.
 
 mod admin;
+mod features;
+mod notifications;
 mod query;
 mod rules;
 mod selection;
@@ -13,6 +15,7 @@ use axum::Router;
 use super::State;
 use super::wrap::{get, get_or_post, get_with_name};
 
+pub(crate) use notifications::notices;
 pub(super) use status::build_info;
 
 /// What [`super::router`] mounts.
@@ -31,11 +34,13 @@ pub fn routes() -> Router<State> {
         .route("/api/v1/targets", get(targets::targets))
         .route("/api/v1/scrape_pools", get(targets::scrape_pools))
         .route("/api/v1/targets/metadata", get(targets::metadata_by_target))
+        .route("/api/v1/targets/relabel_steps", get(targets::relabel_steps))
         .route("/api/v1/metadata", get(targets::metadata))
         .route("/api/v1/alertmanagers", get(targets::alertmanagers))
         .route("/api/v1/rules", get(rules::rules))
         .route("/api/v1/alerts", get(rules::alerts))
-        .route("/api/v1/notifications", get(status::notifications))
+        .merge(notifications::routes())
+        .route("/api/v1/features", get(features::features))
         .route("/api/v1/status/config", get(status::config))
         .route("/api/v1/status/flags", get(status::flags))
         .route("/api/v1/status/runtimeinfo", get(status::runtime))

@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 use tokio::time::Instant;
 
 use super::selection;
+use crate::http::metrics::query_seconds;
 use crate::http::params::parse_duration_ms;
 use crate::http::{ErrorKind, Failure, Params, Reply, State, json};
 use crate::promql::ast::Expr;
@@ -169,6 +170,8 @@ async fn evaluate(state: State, asked: Asked, at: At) -> Result<Reply, Failure> 
                 &[("slice", "inner_eval")],
             )
             .observe(times.inner.as_secs_f64());
+        query_seconds(&state.metrics, "queue_time").observe(times.queue.as_secs_f64());
+        query_seconds(&state.metrics, "inner_eval").observe(times.inner.as_secs_f64());
         match outcome {
             Ok(answer) => Ok(reply(&asked, answer, &times)),
             Err(failure) => Err(refusal(&asked, &failure)),

@@ -1,4 +1,4 @@
-//! `/api/v1/status/...` and `/api/v1/notifications`.
+//! `/api/v1/status/...`.
 
 use serde_json::{Map, Value, json};
 
@@ -59,14 +59,6 @@ pub(super) async fn runtime(state: State, _: Params) -> Result<Reply, Failure> {
 /// The log is read before the first request is answered, so there is never anything left to replay.
 pub(super) async fn wal_replay(_: State, _: Params) -> Result<Reply, Failure> {
     Ok(Reply::json(&json!({ "min": 0, "max": 0, "current": 0 })))
-}
-
-pub(super) async fn notifications(state: State, _: Params) -> Result<Reply, Failure> {
-    let list: Vec<Value> = (state.notifications)()
-        .into_iter()
-        .map(|n| json!({ "text": n.text, "date": n.date.to_string(), "active": n.active }))
-        .collect();
-    Ok(Reply::json(&list))
 }
 
 pub(super) async fn tsdb(state: State, params: Params) -> Result<Reply, Failure> {

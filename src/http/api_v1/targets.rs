@@ -1,4 +1,4 @@
-//! `/api/v1/targets`, `scrape_pools`, `targets/metadata`, `metadata`, `alertmanagers`.
+//! `/api/v1/targets`, `scrape_pools`, `targets/metadata`, `targets/relabel_steps`, `metadata`, `alertmanagers`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,9 @@ use url::Url;
 use super::selection::selector;
 use crate::http::state::{PoolView, TargetView};
 use crate::http::{Failure, Params, Reply, State, json};
-use crate::model::Metadata;
+use crate::model::{Labels, Metadata};
+use crate::relabel::Rule;
+use crate::text::quote::quote;
 use crate::time::WallTime;
 
 pub(super) async fn scrape_pools(state: State, _: Params) -> Result<Reply, Failure> {
@@ -126,6 +128,55 @@ pub(super) async fn metadata_by_target(state: State, params: Params) -> Result<R
         })
         .collect();
     Ok(Reply::json(&list))
+}
+
+pub(super) async fn relabel_steps(state: State, params: Params) -> Result<Reply, Failure> {
+    let pool = params.get("scrapePool");
+    if pool.is_empty() {
+        return Err(Failure::bad_data("no scrapePool parameter provided"));
+    }
+    let text = params.get("labels");
+    if text.is_empty() {
+        return Err(Failure::bad_data("no labels parameter provided"));
+    }
+    let pairs: BTreeMap<String, String> = serde_json::from_str(text)
+        .map_err(|e| Failure::bad_data(format!("error parsing labels: {e}")))?;
+    let labels = Labels::from_pairs(pairs.iter().map(|(n, v)| (n.as_str(), v.as_str())));
+    let steps = (state.relabel_steps)(pool, &labels).ok_or_else(|| {
+        Failure::bad_data(format!(
+            "error retrieving scrape config: scrape pool {} not found",
+            quote(pool)
+        ))
+    })?;
+    let steps: Vec<Value> = steps
+        .iter()
+        .map(|(rule, step)| {
+            json!({ "rule": shown_rule(rule), "output": json::labels(&step.output), "keep": step.kept })
+        })
+        .collect();
+    Ok(Reply::json(&json!({ "steps": steps })))
+}
+
+/// compat: what is empty or zero is left out.
+fn shown_rule(rule: &Rule) -> Value {
+    let mut shown = Map::new();
+    if !rule.source_labels.is_empty() {
+        shown.insert("sourceLabels".to_owned(), json!(rule.source_labels));
+    }
+    let mut text = |name: &str, value: &str| {
+        if !value.is_empty() {
+            shown.insert(name.to_owned(), Value::from(value));
+        }
+    };
+    text("separator", &rule.separator);
+    text("regex", rule.regex.pattern());
+    text("targetLabel", &rule.target_label);
+    text("replacement", &rule.replacement);
+    text("action", rule.action.as_str());
+    if rule.modulus > 0 {
+        shown.insert("modulus".to_owned(), Value::from(rule.modulus));
+    }
+    Value::Object(shown)
 }
 
 fn kind(metadata: &Metadata) -> Value {

@@ -18,6 +18,7 @@ pub(super) enum Kind {
     Counter,
     Gauge,
     Histogram,
+    Summary,
 }
 
 /// Metrics gathered at one moment; `Display` writes the text format 0.0.4.
@@ -76,6 +77,23 @@ impl Page {
         self.line(name, "_count", labels, count as f64);
     }
 
+    pub(super) fn quantiles(
+        &mut self,
+        name: &str,
+        labels: &[(&str, &str)],
+        quantiles: &[(f64, f64)],
+        sum: f64,
+        count: u64,
+    ) {
+        for (q, value) in quantiles {
+            let q = gofmt::float_g(*q);
+            let labels: Vec<_> = labels.iter().copied().chain([("quantile", &*q)]).collect();
+            self.line(name, "", &labels, *value);
+        }
+        self.line(name, "_sum", labels, sum);
+        self.line(name, "_count", labels, count as f64);
+    }
+
     fn line(&mut self, name: &str, suffix: &str, labels: &[(&str, &str)], value: f64) {
         let Some(family) = self.0.get_mut(name) else {
             return;
@@ -111,6 +129,7 @@ impl fmt::Display for Page {
                 Kind::Counter => "counter",
                 Kind::Gauge => "gauge",
                 Kind::Histogram => "histogram",
+                Kind::Summary => "summary",
             };
             writeln!(f, "# HELP {name} {}", family.help)?;
             writeln!(f, "# TYPE {name} {kind}")?;

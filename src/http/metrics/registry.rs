@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-use super::Page;
 use super::page::Kind;
+use super::{Page, Summary};
 
 /// A float that many may change.
 #[derive(Debug, Default)]
@@ -110,6 +110,7 @@ enum Metric {
     Counter(Counter),
     Gauge(Gauge),
     Histogram(Histogram),
+    Summary(Summary),
 }
 
 #[derive(Debug)]
@@ -153,7 +154,7 @@ impl Registry {
         match self.metric(name, help, labels, || Metric::Counter(Counter::default())) {
             Metric::Counter(counter) => counter,
             // A name used for two kinds: the second is not shown.
-            Metric::Gauge(_) | Metric::Histogram(_) => Counter::default(),
+            _ => Counter::default(),
         }
     }
 
@@ -171,7 +172,7 @@ impl Registry {
     ) -> Gauge {
         match self.metric(name, help, labels, || Metric::Gauge(Gauge::default())) {
             Metric::Gauge(gauge) => gauge,
-            Metric::Counter(_) | Metric::Histogram(_) => Gauge::default(),
+            _ => Gauge::default(),
         }
     }
 
@@ -187,7 +188,23 @@ impl Registry {
             Metric::Histogram(Histogram::new(bounds))
         }) {
             Metric::Histogram(histogram) => histogram,
-            Metric::Counter(_) | Metric::Gauge(_) => Histogram::new(bounds),
+            _ => Histogram::new(bounds),
+        }
+    }
+
+    /// The summary `name` with `labels`, usually of [`Summary::QUANTILES`].
+    pub fn summary_with(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        quantiles: &'static [f64],
+        labels: &[(&str, &str)],
+    ) -> Summary {
+        match self.metric(name, help, labels, || {
+            Metric::Summary(Summary::new(quantiles))
+        }) {
+            Metric::Summary(summary) => summary,
+            _ => Summary::new(quantiles),
         }
     }
 
@@ -268,6 +285,11 @@ fn add(page: &mut Page, name: &str, help: &str, labels: &[(&str, &str)], metric:
             page.family(name, help, Kind::Histogram);
             page.buckets(name, labels, &buckets, count, cells.sum.get());
         }
+        Metric::Summary(summary) => {
+            let (quantiles, sum, count) = summary.read();
+            page.family(name, help, Kind::Summary);
+            page.quantiles(name, labels, &quantiles, sum, count);
+        }
     }
 }
 
@@ -285,13 +307,18 @@ mod tests {
         let histogram = registry.histogram_with("h", "Spreads.", &[1.0, 2.0], &[]);
         histogram.observe(1.0);
         histogram.observe(5.0);
+        let summary = registry.summary_with("s", "Sums.", &[0.5], &[("l", "x")]);
+        summary.observe(3.0);
+        registry.summary_with("t", "Empty.", &[0.5], &[]);
         registry.collector(|page| page.counter("b_total", "Counts.", &[("l", "z")], 1.0));
         assert_eq!(
             registry.gather().to_string(),
             "# HELP a Shows.\n# TYPE a gauge\na 0.5\n\
              # HELP b_total Counts.\n# TYPE b_total counter\nb_total{l=\"x\\\"y\"} 2\nb_total{l=\"z\"} 1\n\
              # HELP h Spreads.\n# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_bucket{le=\"2\"} 1\n\
-             h_bucket{le=\"+Inf\"} 2\nh_sum 6\nh_count 2\n"
+             h_bucket{le=\"+Inf\"} 2\nh_sum 6\nh_count 2\n\
+             # HELP s Sums.\n# TYPE s summary\ns{l=\"x\",quantile=\"0.5\"} 3\ns_sum{l=\"x\"} 3\ns_count{l=\"x\"} 1\n\
+             # HELP t Empty.\n# TYPE t summary\nt{quantile=\"0.5\"} NaN\nt_sum 0\nt_count 0\n"
         );
     }
 }

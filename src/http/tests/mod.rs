@@ -1,4 +1,5 @@
 mod grafana;
+mod surface;
 
 use std::sync::Arc;
 

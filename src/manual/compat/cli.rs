@@ -2,7 +2,7 @@
 //!
 //! | feature | status | proof |
 //! |---|---|---|
-//! | every flag of `prometheus` and `alertmanager` | known to `serve`: it works, says once why it has no effect, or is refused with a hint (`src/cli/serve/flags.rs` is the table) | `cli::serve` |
+//! | every flag of `prometheus` and `alertmanager` | known to `serve`: it works, says once why it has no effect, or is refused with a hint (`src/cli/serve/flags.rs` is the table) | `cli::serve::flags` checks it against upstream's lists |
 //! | switches as `--x`, `--no-x`; repeated `--web.listen-address` | same; `--x=true` too | `cli::serve::flags` |
 //! | SIGHUP, `POST /-/reload`, `--enable-feature=auto-reload-config` | same: a mistake leaves the old configuration running, and nothing of the new one is put in force | `tests/program.rs` |
 //! | SIGTERM, SIGINT, `POST /-/quit` | same; series are not ended, since the daemon comes back | `tests/program.rs` |
@@ -18,7 +18,7 @@
 //!   folder.
 //! - `--config.auto-reload-interval` alone switches the looking on, without the feature flag.
 //! - `--storage.path` defaults to the folder of the samples.
-//! - `--web.read-timeout` and `--alerts.gc-interval` have no effect, and a warning says so.
+//! - `--alerts.gc-interval` also says how often expired silences and old log entries are cleared away.
 //! - Our own `--watchfire.config.file` names `watchfire.yml` (`config::watchfire`). Its keys `fallback_receivers`
 //!   and `memory`, and `--memory.limit`, are refused by name until they have an effect.
 //! - `test rules` shows what differs in its own layout; promtool's words are in the JUnit file. `--debug` shows all series at

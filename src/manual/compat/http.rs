@@ -9,20 +9,23 @@
 //! | `query`, `query_range`: `timeout`, `limit`, `lookback_delta`, `stats`, 11,000 points | same; `stats` without values per step | `http::tests::grafana` |
 //! | `series`, `labels`, `label/NAME/values` (with `U__` names), `query_exemplars` | same | `http::tests::grafana` |
 //! | `format_query` | same | |
-//! | `targets`, `scrape_pools`, `targets/metadata`, `metadata`, `alertmanagers` | same | `http::tests` |
+//! | `targets`, `scrape_pools`, `targets/metadata`, `targets/relabel_steps`, `metadata`, `alertmanagers` | same | `http::tests` |
 //! | `rules` with every filter and pages, `alerts` | same; without alerts the list is empty where upstream shows null | `http::tests`, `http::tests::grafana` |
-//! | `notifications`, `status/{config,flags,runtimeinfo,buildinfo,tsdb,walreplay}` | same shapes; `buildinfo` tells the version of Prometheus whose behaviour this is | `http::tests::grafana` |
+//! | `notifications`, `notifications/live` | same, with upstream's words; both answer while the store opens, the stream from then on | `http::tests::surface`, `http::notices` |
+//! | `features` | same categories and names; what is not there is `false` | `http::tests::surface` |
+//! | `status/{config,flags,runtimeinfo,buildinfo,tsdb,walreplay}` | same shapes; `buildinfo` tells the version of Prometheus whose behaviour this is | `http::tests::grafana` |
 //! | `/-/healthy`, `/-/ready`, `/-/reload`, `/-/quit`, `/version`, `/metrics` (text format) | same | `http::tests` |
 //! | `web.config.file`: TLS, client certificates, names of clients, bcrypt passwords, headers | same; read again for each new connection | `daemon::server` |
 //! | route prefix, external URL | same | `http::tests` |
-//! | `parse_query`, `notifications/live`, `features`, `search/...`, `status/tsdb/blocks`, `read`, OTLP, `/debug/pprof`, consoles | not there: 404 | |
+//! | the page | our own, plain: queries with table and graph, alerts, targets, rules, status, at `/query`, `/graph`, `/alerts`, `/targets`, `/rules`, `/status`; links of alerts (`g0.expr`, `g0.tab`) lead to the query | `http::tests::surface`, `ui` |
+//! | `parse_query`, `search/...`, `status/tsdb/blocks`, `read`, OTLP, `/debug/pprof`, consoles | not there: 404 | |
 //!
 //! Differences, on purpose:
 //!
 //! - Queries wait for one of `--query.max-concurrency` permits together with `series`, `labels` and the like.
 //! - A query whose client went away is stopped.
-//! - The head of a request must arrive within 90 seconds, an idle connection ends after as long.
-//! - `prometheus_engine_query_duration_seconds` is not there; `..._histogram_seconds` with the slice
-//!   `inner_eval` is.
+//! - `--web.read-timeout` holds for the head of a request and idle time before it, and once more for the body.
+//! - `"`, `<` and `>` may stand raw in a query string, as Go's server takes them; not after a request with a
+//!   chunked body on the same connection, and not over HTTP/2, whose clients escape them.
 //! - Of `client_allowed_sans`, e-mail addresses and URIs are not compared. TLS below 1.2 is not spoken.
 //! - `rate_limit` of the web configuration is read and has no effect.

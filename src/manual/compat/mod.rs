@@ -8,5 +8,6 @@ pub mod http;
 pub mod promql;
 pub mod rules;
 pub mod scrape;
+pub mod self_metrics;
 pub mod storage;
 pub mod template;

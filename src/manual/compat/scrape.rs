@@ -29,5 +29,3 @@
 //! - Blanks in front of a line of the classic text form are no part of the metric's name. Upstream's parser
 //!   takes them into it.
 //! - A NUL byte in a comment of the classic text form is part of the comment. Upstream's ends the page there.
-//! - Metrics of the scrapes themselves come without `prometheus_target_interval_length_seconds` and its
-//!   kin, whose summaries we do not compute.
