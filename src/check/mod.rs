@@ -5,6 +5,7 @@
 //! page of metrics; [`alertmanager`] and [`web`] check those configurations, [`unit_test`] runs promtool's
 //! unit tests of rules. Every finding names the check that made it; [`lint::catalogue`] explains them.
 
+pub mod analysis;
 mod config;
 mod finding;
 pub mod fix;

@@ -12,6 +12,7 @@ mod files;
 mod go_url;
 mod http_client;
 mod label_names;
+pub mod lint;
 pub mod prometheus;
 mod relabel;
 mod schema;

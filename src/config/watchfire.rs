@@ -14,11 +14,18 @@
 //! decisions: {max_age: 7d, max_entries: 100000}
 //! # What the process may hold in memory.
 //! memory: {limit: 1GB}
+//! # What `watchfire check` makes of its findings, and the policies of the house.
+//! lint:
+//!   severities: {no-annotations: off, W012: error}
+//!   scrape_interval: 15s
+//!   annotations: [{name: runbook_url, pattern: 'https://.*'}]
+//!   labels: [{name: severity, pattern: critical|warning}]
 //! ```
 
 use std::path::{Path, PathBuf};
 
 use crate::alerting::decisions::DecisionLimits;
+use crate::config::lint::{self, LintOptions};
 use crate::config::schema::field::{
     boolean, bytes, duration, int, path, struct_map, structure, text_map,
 };
@@ -47,6 +54,7 @@ static WATCHFIRE: Section = Section::new(
         text_map("fallback_receivers"),
         structure("decisions", &DECISIONS),
         structure("memory", &MEMORY),
+        structure("lint", &lint::LINT),
     ],
 );
 
@@ -61,6 +69,8 @@ pub struct WatchfireOptions {
     pub decisions: DecisionLimits,
     /// What the process may hold in memory, in bytes; default no limit.
     pub memory_limit: Option<u64>,
+    /// How the checks of rules and routes behave.
+    pub lint: LintOptions,
 }
 
 /// Where notifications go for tests.
@@ -115,7 +125,45 @@ pub fn parse(
         fallback_receivers: record.text_map("fallback_receivers").to_vec(),
         decisions: decisions(&decoder, &record),
         memory_limit: u64::try_from(memory).ok().filter(|limit| *limit > 0),
+        lint: record
+            .record("lint")
+            .map_or_else(LintOptions::default, |section| {
+                lint::read(&decoder, section)
+            }),
     };
+    let problems = decoder.into_problems();
+    if problems.is_empty() {
+        Ok(options)
+    } else {
+        Err(problems)
+    }
+}
+
+/// Reads and checks the `lint` section of a file alone, for programs that check and run nothing.
+pub fn load_lint(path: &Path, files: &dyn Files) -> Result<LintOptions, Error> {
+    let name = path.display().to_string();
+    let bytes = files.read(path).map_err(|error| Error::Read {
+        path: name.clone(),
+        reason: format!("open {name}: {error}"),
+    })?;
+    parse_lint(&bytes).map_err(|problems| {
+        let source = String::from_utf8_lossy(&bytes).into();
+        Error::Invalid(FileProblem::all(&name, &source, problems))
+    })
+}
+
+/// Reads and checks the `lint` section of the text of a file.
+pub fn parse_lint(bytes: &[u8]) -> Result<LintOptions, Vec<Problem>> {
+    let document = yaml::utf8(bytes)
+        .and_then(yaml::parse_first)
+        .map_err(|problem| vec![problem])?;
+    let decoder = Decoder::new(Dialect::V2);
+    let record = Record::read(&decoder, &document.root, &WATCHFIRE);
+    let options = record
+        .record("lint")
+        .map_or_else(LintOptions::default, |section| {
+            lint::read(&decoder, section)
+        });
     let problems = decoder.into_problems();
     if problems.is_empty() {
         Ok(options)
@@ -224,6 +272,17 @@ mod tests {
         };
         assert_eq!(options.decisions, limits);
         assert_eq!(options.memory_limit, Some(1 << 30));
+        let text = b"lint: {severities: {W012: error, x: off}, labels: [{name: severity}], for: {min: 1m}}\n";
+        let lint = parse(text, "", &[]).unwrap().lint;
+        assert_eq!(lint.severities[1], ("x".to_owned(), lint::LintLevel::Off));
+        assert!(lint.labels[0].pattern.is_match("a") && !lint.labels[0].pattern.is_match(""));
+        assert_eq!(lint.for_min, Some(Span::minutes(1)));
+        assert_eq!(
+            parse(b"lint: {severities: {a: bad}, reject: ['(']}\n", "", &[])
+                .unwrap_err()
+                .len(),
+            2
+        );
         let problems = parse(b"sinks: {a: {}}\nsink: {}\n", "", &receivers).unwrap_err();
         assert_eq!(problems.len(), 2);
         assert_eq!(problems[1].hint.as_deref(), Some("did you mean `sinks`?"));

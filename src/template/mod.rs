@@ -26,6 +26,7 @@ mod parser;
 mod printf;
 pub mod rules;
 mod set;
+mod uses;
 mod value;
 
 pub(crate) use builtins::escape_query;
@@ -36,4 +37,5 @@ pub(crate) use json::string as write_json_string;
 pub use json::to_json;
 pub use printf::{sprint, sprintf};
 pub use set::Template;
+pub use uses::{PlacedUse, Use};
 pub use value::{List, ListType, Map, MapType, Object, SafeKind, Value};

@@ -1,12 +1,15 @@
 //! Templates of alerting rules: labels and annotations, expanded per alert.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::error::Error;
 use super::function::{Function, FunctionSet, Kind, Type, text};
 use super::humanize;
+use super::parser;
 use super::printf::TEXT_MAX;
 use super::set::Template;
+use super::uses::{self, PlacedUse};
 use super::value::{ANY_MAP, List, ListType, Map, Object, STRING_MAP, SafeKind, Value};
 use crate::model::Labels;
 use crate::text::duration;
@@ -153,6 +156,22 @@ pub fn check(name: &str, text: &str) -> Result<(), Error> {
         query: &query,
     };
     Template::parse(name, &format!("{PROLOGUE}{text}"), &expander.functions()).map(|_| ())
+}
+
+/// What the text of a label or annotation reads; nothing when it does not parse.
+pub fn uses(text: &str) -> Vec<PlacedUse> {
+    if !text.contains("{{") {
+        return Vec::new();
+    }
+    let mut trees = BTreeMap::new();
+    // Whether its functions exist is the business of [`check`].
+    if parser::parse("uses", &format!("{PROLOGUE}{text}"), &|_| true, &mut trees).is_err() {
+        return Vec::new();
+    }
+    trees
+        .values()
+        .flat_map(|tree| uses::collect(&tree.root))
+        .collect()
 }
 
 /// How much longer than the text of a rule the template is that [`check`] and the expander parse: what to

@@ -26,7 +26,7 @@ fn simplify(word: &str) -> String {
 }
 
 /// Edits (insert, remove, replace, swap of neighbours) that turn `a` into `b`.
-fn distance(a: &str, b: &str) -> usize {
+pub fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let mut before_last: Vec<usize> = Vec::new();
     let mut last: Vec<usize> = (0..=b.len()).collect();

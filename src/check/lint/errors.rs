@@ -131,3 +131,17 @@ pub(in crate::check) static SCRAPE_INTERVAL: Page = Page::new(
 )
 .why("A query takes the newest sample of the last 5 minutes (`--query.lookback-delta`). When samples lie further apart, series have gaps: graphs break, and alerts resolve between two scrapes.")
 .example("scrape_interval: 10m", "scrape_interval: 2m");
+
+/// A comment that silences nothing.
+pub(super) static UNKNOWN_CHECK: Page = Page::new(
+    "W005",
+    "unknown-check",
+    Severity::Warning,
+    "A comment is to silence a check that does not exist.",
+)
+.pint("pint/comment")
+.why("The comment does nothing; whoever wrote it believes otherwise.")
+.example(
+    "# watchfire ignore W912 known",
+    "# watchfire ignore W012 known",
+);
