@@ -26,7 +26,7 @@ pub(super) fn shape(binary: &BinaryExpr, lhs: &Shape, rhs: &Shape) -> Shape {
         range,
         because,
         filters,
-        always: always && !(compares && !binary.return_bool),
+        always: always && (!compares || binary.return_bool),
     }
 }
 

@@ -112,7 +112,7 @@ fn cores(subject: &Subject<'_>, series: &Expr, op: BinaryOp, number: f64, out: &
         return;
     };
     let over = matches!(op, BinaryOp::Greater | BinaryOp::GreaterEqual);
-    let fraction = number > 0.4 && number <= 1.0 || number >= 50.0 && number <= 100.0;
+    let fraction = (0.4..=1.0).contains(&number) || (50.0..=100.0).contains(&number);
     if over
         && fraction
         && matches!(call.func.name, "rate" | "irate")

@@ -60,6 +60,9 @@ fn condition(subject: &Subject<'_>, out: &mut Vec<Finding>) {
     if result.filters || analysis.selectors().next().is_none() {
         return;
     }
+    if is_chosen_by_labels(analysis.root()) {
+        return;
+    }
     let bool_comparison = analysis.nodes().iter().find_map(|expr| match expr {
         Expr::Binary(binary) if binary.op.is_comparison() && binary.return_bool => Some(binary),
         _ => None,
@@ -81,6 +84,23 @@ fn condition(subject: &Subject<'_>, out: &mut Vec<Finding>) {
             .with_hint("compare with a threshold, such as `> 0`"),
     };
     out.push(finding);
+}
+
+/// Whether matchers are the condition: `kube_pod_status_reason{reason="Evicted"}` exists while something
+/// is wrong. Labels that only say where do not count.
+fn is_chosen_by_labels(expr: &Expr) -> bool {
+    const PLACES: [&str; 6] = ["__name__", "job", "instance", "cluster", "namespace", "env"];
+    let expr = match expr.unwrap_parens() {
+        Expr::Aggregate(aggregate) => aggregate.expr.unwrap_parens(),
+        other => other,
+    };
+    match expr {
+        Expr::VectorSelector(selector) => selector
+            .matchers
+            .iter()
+            .any(|m| !PLACES.contains(&m.name.as_str())),
+        _ => false,
+    }
 }
 
 fn always(subject: &Subject<'_>, out: &mut Vec<Finding>) {
@@ -213,6 +233,7 @@ mod tests {
                 "a > bool 1",
                 "a > 1 or b",
                 "a + on (x) b",
+                "up{job=\"a\"}",
             ],
         );
         assert_silent(
@@ -226,6 +247,8 @@ mod tests {
                 "count(a > 1)",
                 "1",
                 "hour() > 5",
+                "a{reason=\"x\"}",
+                "count by (y) (a{reason=\"x\"})",
             ],
         );
     }

@@ -118,7 +118,11 @@ fn raw_counter(subject: &Subject<'_>, out: &mut Vec<Finding>) {
         };
         let rises = matches!(op, BinaryOp::Greater | BinaryOp::GreaterEqual);
         let Some(metric) = metric_name(selector).filter(|name| {
-            rises && name.ends_with("_total") && metrics::kind(name) == MetricKind::Counter
+            // Over 0 means that it ever happened, which may be meant.
+            rises
+                && number > 0.0
+                && name.ends_with("_total")
+                && metrics::kind(name) == MetricKind::Counter
         }) else {
             continue;
         };
@@ -187,6 +191,7 @@ mod tests {
                 "rate(a_total[5m]) > 5",
                 "a > 5",
                 "a_total == 0",
+                "a_total > 0",
                 "a_total > b_total",
                 "a_total - a_total offset 5m > 3",
             ],

@@ -69,7 +69,7 @@ pub(super) fn check(subject: &Subject<'_>, out: &mut Vec<Finding>) {
     let result = subject.analysis.result();
     for (name, value) in &subject.rule.labels {
         let kept = result.labels.expected.contains(name)
-            && result.labels.fixed.get(name).is_none()
+            && !result.labels.fixed.contains_key(name)
             && !value.contains("{{");
         if kept && let Some(entry) = subject.entry("labels", name) {
             let message = format!(

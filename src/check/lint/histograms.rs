@@ -72,7 +72,9 @@ fn le(subject: &Subject<'_>, buckets: &Expr, out: &mut Vec<Finding>) {
         };
         classic |= metric_name(selector).is_some_and(|name| name.ends_with("_bucket"));
     });
-    if classic && !labels.can_have("le") {
+    // VictoriaMetrics has buckets with `vmrange` instead.
+    let other_buckets = labels.expected.contains("vmrange");
+    if classic && !other_buckets && !labels.can_have("le") {
         let message =
             "the buckets have lost their label `le`, so histogram_quantile() yields nothing";
         let finding = subject.on_expr(

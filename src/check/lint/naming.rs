@@ -58,7 +58,7 @@ struct Word {
 /// The words that rules use.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    names: BTreeMap<String, Word>,
+    labels: BTreeMap<String, Word>,
     severities: BTreeMap<String, Word>,
     recorded: BTreeMap<String, usize>,
     used: BTreeMap<String, Word>,
@@ -72,7 +72,7 @@ impl Names {
         ] {
             for (name, value) in pairs {
                 let entry = || subject.entry(field, name);
-                self.names
+                self.labels
                     .entry(name.clone())
                     .or_default()
                     .see(|| Some(subject.on_node(&MISSPELT_NAME, &entry()?.key, "")));
@@ -98,8 +98,8 @@ impl Names {
     }
 
     pub(super) fn finish(self, out: &mut Vec<Finding>) {
-        misspelt(self.names, &COMMON, "name", out);
-        misspelt(self.severities, &[], "severity", out);
+        misspelt(&self.labels, &COMMON, "name", out);
+        misspelt(&self.severities, &[], "severity", out);
         let near = Neighbours::new(self.recorded.keys().map(String::as_str));
         for (name, word) in &self.used {
             if self.recorded.contains_key(name) {
@@ -128,14 +128,14 @@ impl Word {
     }
 }
 
-fn misspelt(words: BTreeMap<String, Word>, common: &[&str], what: &str, out: &mut Vec<Finding>) {
+fn misspelt(words: &BTreeMap<String, Word>, common: &[&str], what: &str, out: &mut Vec<Finding>) {
     let near = Neighbours::new(
         words
             .keys()
             .map(String::as_str)
             .chain(common.iter().copied()),
     );
-    for (name, word) in &words {
+    for (name, word) in words {
         if common.contains(&name.as_str()) || name.chars().count() < 4 {
             continue;
         }

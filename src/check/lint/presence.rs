@@ -43,14 +43,16 @@ pub(super) struct Presence {
 impl Presence {
     pub(super) fn see(&mut self, subject: &Subject<'_>) {
         for expr in subject.analysis.nodes() {
-            let Expr::Call(call) = expr else {
-                continue;
+            // `nodes unless up` asks for the same as `absent(up)`.
+            let asked = match expr {
+                Expr::Call(call) if matches!(call.func.name, "absent" | "absent_over_time") => {
+                    call.args.first()
+                }
+                Expr::Binary(binary) if binary.op == BinaryOp::Unless => Some(&*binary.rhs),
+                _ => None,
             };
-            if !matches!(call.func.name, "absent" | "absent_over_time") {
-                continue;
-            }
-            if let Some(input) = call.args.first() {
-                input.walk(|expr| match expr {
+            if let Some(asked) = asked {
+                asked.walk(|expr| match expr {
                     Expr::VectorSelector(selector) => self.guard(selector),
                     Expr::MatrixSelector(matrix) => self.guard(&matrix.selector),
                     _ => {}
@@ -161,6 +163,7 @@ mod tests {
             &[
                 "up == 0",
                 "up{job=\"a\"} == 0 or absent(up{job=\"a\"})",
+                "up{job=\"a\"} == 0 or n unless on (x) up{job=\"a\"}",
                 "up{job=\"a\"} == 1",
                 "a{job=\"a\"} == 0",
             ],
