@@ -1,4 +1,4 @@
-//! Opens the store and keeps it well: syncs, checkpoints, retention, and the way back from a full disk.
+//! Opens the store and keeps it well: syncs, flushes, merges, retention, and the way back from a full disk.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,6 +17,9 @@ use crate::tsdb::{Db, Error, Options, Recovery, Status};
 
 /// How often the store is looked after; real time, whatever the daemon's clock does.
 const TICK: Duration = Duration::from_secs(1);
+
+/// How long nothing is merged when nothing is due or a merge has failed.
+const MERGE_PAUSE: Duration = Duration::from_secs(30);
 
 /// Opens the store in the folder `path`, or in memory alone when there is none, away from the event loop.
 /// Logs what was recovered.
@@ -54,11 +57,33 @@ pub async fn open(
     Ok(Arc::new(db))
 }
 
+/// Merges blocks when some are due, until `stop` turns true. Apart from the rest, since a merge takes long.
+async fn merge(db: Arc<Db>, mut stop: watch::Receiver<bool>) {
+    loop {
+        let shared = Arc::clone(&db);
+        let merged = spawn_blocking(move || shared.compact()).await;
+        let pause = match merged {
+            Ok(Ok(true)) => Duration::ZERO,
+            Ok(Ok(false)) => MERGE_PAUSE,
+            Ok(Err(Error::Closed)) | Err(_) => return,
+            Ok(Err(error)) => {
+                tracing::error!(%error, "blocks could not be merged");
+                MERGE_PAUSE
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+    }
+}
+
 /// Looks after the store until `stop` turns true, then closes it with everything written.
 pub async fn run(db: Arc<Db>, clock: Clock, mut stop: watch::Receiver<bool>) {
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut failing = false;
+    tokio::spawn(merge(Arc::clone(&db), stop.clone()));
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
@@ -82,7 +107,7 @@ pub async fn run(db: Arc<Db>, clock: Clock, mut stop: watch::Receiver<bool>) {
         }
         failing = !done.errors.is_empty();
         if let Some(bytes) = done.checkpoint_bytes {
-            tracing::debug!(bytes, "checkpoint written");
+            tracing::debug!(bytes, "memory flushed to a block");
         }
     }
     match spawn_blocking(move || db.close()).await {
@@ -160,7 +185,17 @@ fn gauges(status: &Status, recovery: &Recovery, page: &mut Page) {
         (
             "prometheus_tsdb_storage_blocks_bytes",
             "The number of bytes that are currently used for local storage by all blocks.",
-            status.checkpoint_bytes as f64,
+            status.block_bytes as f64,
+        ),
+        (
+            "prometheus_tsdb_blocks_loaded",
+            "Number of currently loaded data blocks",
+            status.blocks as f64,
+        ),
+        (
+            "watchfire_tsdb_catalog_bytes",
+            "Size of the catalog: labels, metadata and exemplars.",
+            status.catalog_bytes as f64,
         ),
         (
             "prometheus_tsdb_clean_start",
@@ -221,9 +256,19 @@ fn counters(status: &Status, recovery: &Recovery, page: &mut Page) {
             status.checkpoint_failures,
         ),
         (
+            "prometheus_tsdb_compactions_total",
+            "Total number of compactions that were executed for the partition.",
+            status.merges,
+        ),
+        (
             "prometheus_tsdb_compactions_failed_total",
             "Total number of compactions that failed for the partition.",
-            status.checkpoint_failures,
+            status.merge_failures,
+        ),
+        (
+            "watchfire_tsdb_damaged_pages_total",
+            "Damaged pages of blocks that reads have met.",
+            status.damaged_pages,
         ),
         (
             "prometheus_tsdb_reloads_failures_total",

@@ -8,16 +8,35 @@
 //!
 //! ```text
 //! data/tsdb/
-//!   format                  "watchfire tsdb 1\n"
+//!   format                  "watchfire tsdb 2\n"
 //!   lock                    held by the process that has it open
+//!   manifest                which files below count
 //!   wal/00000042            segments of the log, about 8 MiB each
-//!   checkpoint/00000007.full, 00000008.delta, ...
+//!   block/00000007          samples of many series over some time, immutable
+//!   catalog/00000008.full, 00000009.delta, ...    labels, metadata, deleted times, exemplars
 //!   quarantine/             damaged files, kept for a look when they are replaced
 //! ```
 //!
+//! Version 1 was that of development before the first release; it is refused with a hint.
+//!
+//! # What happens when
+//!
+//! A batch is written to the log and is then visible. A **flush** (every 64 MiB of log or 128 bytes per series,
+//! every two hours, at a clean stop) pins the view of now and writes
+//!
+//! 1. a block with the samples that no block has, synced, renamed, the folder synced;
+//! 2. a catalog file with what has changed of series, likewise;
+//! 3. the manifest, beside, synced, renamed over the old one, the folder synced: from here on it has happened;
+//! 4. then the segments of the log that the view covers are deleted.
+//!
+//! A crash before 3 leaves files that the manifest does not name: the next start removes them and replays the log.
+//! A crash after 3 leaves log that is not needed: replay passes over records up to the manifest's. A **merge** and
+//! **retention** change the set of blocks in the same way. Memory is given back when no reader holds the old list
+//! of blocks; until then samples are in both places and are read once.
+//!
 //! # Frames
 //!
-//! Log and checkpoints consist of frames ([`crate::codec::frame`]):
+//! Log, blocks, catalog and manifest consist of frames ([`crate::codec::frame`]):
 //!
 //! ```text
 //! | length u32 | crc32c u32 | kind u8 | sequence u64 | payload ... |
@@ -47,25 +66,64 @@
 //!   Histograms are a hint byte, the layout and the counts.
 //! - A record is written with one write(2) before its batch is visible; the log is synced every second.
 //!
-//! # Checkpoints
+//! # The manifest
 //!
-//! A full checkpoint holds everything, a delta what changed since the file before. Each is written to `.tmp`,
-//! synced, renamed, the folder synced; then the log it covers is deleted. The state is the newest full
-//! one and the deltas after it.
+//! One frame of kind 1: magic `wf-man\0\0`, version, the newest record that blocks and catalog cover, the next
+//! series number, the next file number, count and numbers of catalog files (twice the number, plus 1 for a
+//! full one), count and numbers of blocks. Numbers of files are never used twice while the store is open. A damaged
+//! manifest is replaced by "all files that are there", which shows each sample once all the same.
+//!
+//! # The catalog
+//!
+//! A full file holds everything, a delta what changed since the file before.
 //!
 //! | kind | name | payload |
 //! |---|---|---|
-//! | 1 | header | magic `wf-chk\0\0`, version, newest record that it covers, next series number, span of times |
+//! | 1 | header | magic `wf-cat\0\0`, version |
 //! | 2 | removed | numbers of series that were let go |
-//! | 3 | series | series after series: number, parts u8, (1: labels, metadata, deleted times), number of the first chunk, number of its first sample, chunks, (2: late samples) |
-//! | 4 | exemplars | series' labels, exemplar, and so on |
-//! | 5 | end | count of frames |
+//! | 3 | pairs | number of the first, count, name and value texts: label pairs, numbered within the file |
+//! | 4 | series | series after series: number, count and numbers of its pairs by name, u8 with metadata, deleted times |
+//! | 5 | exemplars | series' labels, exemplar, and so on |
+//! | 6 | end | count of frames |
 //!
-//! Chunks from the first one named replace those with the same or higher numbers from older files.
+//! A deleted time is first and last zigzag and the record that said so. It hides what blocks have of the series
+//! that hold nothing newer than that record.
+//!
+//! # Blocks
+//!
+//! | kind | name | payload |
+//! |---|---|---|
+//! | 1 | header | magic `wf-blk\0\0`, version varint, level u8 (0 flushed, 1 two hours, 2 a day), newest record in it |
+//! | 2 | page | neighbouring series with all that the block has of them; 8 KiB, in level 2 32 KiB |
+//! | 3 | summary | per series: number (difference, twice, plus 1 when it ends in a histogram), first and last time as differences to the series before |
+//! | 4 | directory | count of pages, per page first number and offset as differences |
+//! | 5 | footer | first and last time, samples, series, where the pages end: u64 each; the last bytes of the file |
+//!
+//! A page stands alone:
+//!
+//! ```text
+//! | lists of times: count, per list count, first zigzag, last as difference, length, integers |
+//! | series: count; length of the directory |
+//! | directory: number as difference, runs; per run list of times plus 1 (0: chunk with first time and span), length |
+//! | the runs' bytes |
+//! ```
+//!
+//! - *Integers*: tag u8 (bits 0-1: how often neighbours are subtracted, bit 2: all residues equal), the first values
+//!   zigzag, the least residue zigzag, what divides all, then groups of 32: width in bits u8 and the residues less
+//!   the least, divided, lowest bits first.
+//! - *Floats* are at most 512 that share a list of times: tag u8 0 to 12: integers that are divided by that power of
+//!   ten, with 64 more when exceptions follow (count, distance varint and 8 bytes each); 128: a length and the XOR
+//!   code of chunks. The writer has seen that each value comes back with every bit.
+//! - Everything else (start timestamps, native histograms) is a chunk.
+//!
+//! A damaged page costs the samples in it: who meets it gets an error that names file and offset, later reads go
+//! without it, a merge keeps the old file in quarantine. A damaged summary, directory or footer is made again from
+//! the pages.
 //!
 //! # Chunks
 //!
-//! Kind u8, count varint, first time zigzag, span zigzag, length and bytes. At most 120 samples and two hours.
+//! Kind u8, count varint, first time zigzag, span zigzag, length and bytes. At most 120 samples and two hours. Chunks
+//! are also what samples are in memory.
 //!
 //! - *Floats* (1; 2 with start timestamps) are a stream of bits: the first sample has 64 bits of time, (64 of
 //!   start,) 64 of value. Each other: (1 bit whether the start changed, 64 bits if so,) the change of

@@ -1,10 +1,10 @@
 use std::sync::atomic::Ordering;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::batch::{Batch, SeriesId};
 use super::db::Db;
-use super::head::check_order;
+use super::head::{Head, Series, check_order};
 use crate::model::{Exemplar, Labels, Metadata, Sample, SampleValue};
 use crate::storage::{AppendError, Appender, Committed, Error, SeriesRef};
 
@@ -12,42 +12,80 @@ use crate::storage::{AppendError, Appender, Committed, Error, SeriesRef};
 #[derive(Debug, Default)]
 pub(super) struct BatchBuilder {
     pub(super) batch: Batch,
-    touched: HashMap<SeriesId, Touched, foldhash::fast::RandomState>,
-    /// The keys of `touched` in order of appearance.
-    order: Vec<SeriesId>,
-}
-
-/// A series of the batch.
-#[derive(Debug)]
-struct Touched {
-    labels: Labels,
-    /// Where in the batch its newest sample is.
-    newest: Option<usize>,
+    /// Series whose labels the log may not know, in order of appearance.
+    named: Vec<(SeriesId, Labels)>,
+    known: HashSet<SeriesId, foldhash::fast::RandomState>,
+    /// So many samples at the front have rising numbers, one per series.
+    rising: usize,
+    /// The other series: where in the batch the newest sample of each is.
+    newest: HashMap<SeriesId, usize, foldhash::fast::RandomState>,
+    /// Where in the batch the samples of those are that have more than one.
+    times: HashMap<(SeriesId, i64), usize, foldhash::fast::RandomState>,
 }
 
 impl BatchBuilder {
-    /// The series of the batch, in order of appearance.
-    pub(super) fn series(&self) -> Vec<(SeriesId, Labels)> {
-        self.order
-            .iter()
-            .filter_map(|id| Some((*id, self.touched.get(id)?.labels.clone())))
-            .collect()
+    /// The batch, and the series whose labels the log may not know.
+    pub(super) fn finish(self) -> (Batch, Vec<(SeriesId, Labels)>) {
+        (self.batch, self.named)
+    }
+
+    /// Where the newest sample is that the batch has of a series.
+    fn newest_at(&self, id: SeriesId) -> Option<usize> {
+        if let Some(at) = self.newest.get(&id) {
+            return Some(*at);
+        }
+        let rising = self.batch.samples.get(..self.rising)?;
+        if rising.last().is_none_or(|(last, _)| *last < id) {
+            return None;
+        }
+        rising.binary_search_by_key(&id, |(id, _)| *id).ok()
     }
 
     /// The newest sample that the batch has of a series.
     fn newest(&self, id: SeriesId) -> Option<&Sample> {
-        let at = self.touched.get(&id)?.newest?;
-        self.batch.samples.get(at).map(|(_, sample)| sample)
+        let (_, sample) = self.batch.samples.get(self.newest_at(id)?)?;
+        Some(sample)
     }
 
-    fn touch(&mut self, id: SeriesId, labels: &Labels) -> &mut Touched {
-        self.touched.entry(id).or_insert_with(|| {
-            self.order.push(id);
-            Touched {
-                labels: labels.clone(),
-                newest: None,
+    /// The value that the batch has of a series at a time.
+    fn value_at(&self, id: SeriesId, ms: i64) -> Option<&SampleValue> {
+        let newest = self.newest(id)?;
+        if newest.timestamp_ms == ms {
+            return Some(&newest.value);
+        }
+        let at = self.times.get(&(id, ms))?;
+        self.batch.samples.get(*at).map(|(_, sample)| &sample.value)
+    }
+
+    fn push(&mut self, id: SeriesId, sample: Sample) {
+        let at = self.batch.samples.len();
+        let ms = sample.timestamp_ms;
+        match self.newest_at(id) {
+            None => {
+                let rises = self.batch.samples.last().is_none_or(|(last, _)| *last < id);
+                if rises && at == self.rising {
+                    self.rising += 1;
+                } else {
+                    self.newest.insert(id, at);
+                }
             }
-        })
+            Some(before) => {
+                let before_ms = self.batch.samples.get(before).map(|(_, s)| s.timestamp_ms);
+                let before_ms = before_ms.unwrap_or(ms);
+                self.times.insert((id, before_ms), before);
+                self.times.insert((id, ms), at);
+                let newest = if ms >= before_ms { at } else { before };
+                self.newest.insert(id, newest);
+            }
+        }
+        self.batch.samples.push((id, sample));
+    }
+
+    /// Notes the labels of a series that the log may not know.
+    fn name(&mut self, id: SeriesId, labels: &Labels) {
+        if self.known.insert(id) {
+            self.named.push((id, labels.clone()));
+        }
     }
 }
 
@@ -82,43 +120,27 @@ impl<'a> DbAppender<'a> {
         }
     }
 
-    /// Finds the series (by hint if it is right, else by labels) and judges the sample by what it holds.
-    /// `None` when there is no such series yet.
-    fn find(
-        &self,
-        hint: Option<SeriesRef>,
-        labels: &Labels,
-        sample: &Sample,
-    ) -> Result<Option<SeriesId>, AppendError> {
-        let head = self.db.head.read();
-        let hint = hint
-            .and_then(|hint| SeriesId::try_from(hint.0).ok())
-            .filter(|id| head.table().get(*id).is_some_and(|s| s.labels == *labels));
-        let id = hint.or_else(|| head.table().find(labels));
-        let series = id.and_then(|id| head.table().get(id));
-        let stored = series.and_then(|series| series.newest());
-        let pending = id
-            .and_then(|id| self.builder.newest(id))
-            .map(|sample| (sample.timestamp_ms, &sample.value));
-        let newest = match (pending, stored) {
-            (Some(pending), Some(stored)) if stored.0 > pending.0 => Some(stored),
-            (Some(pending), _) => Some(pending),
-            (None, stored) => stored,
+    fn window_ms(&self) -> i64 {
+        self.db.live.window_ms.load(Ordering::Relaxed)
+    }
+
+    /// Judges a sample by what its series and the batch hold.
+    fn check(&self, head: &Head, id: SeriesId, sample: &Sample) -> Result<(), AppendError> {
+        let stored = head.table().get(id).and_then(Series::newest_ms);
+        let pending = self.builder.newest(id).map(|newest| newest.timestamp_ms);
+        let there = || {
+            let ms = sample.timestamp_ms;
+            let pending = self.builder.value_at(id, ms).cloned();
+            pending.or_else(|| head.value_at(id, ms))
         };
-        let window = self.db.live.window_ms.load(Ordering::Relaxed);
-        head.check(series, newest, sample, window)?;
-        Ok(id)
+        head.check(stored.max(pending), there, sample, self.window_ms())
     }
 
     fn labels(&self, series: SeriesRef) -> Result<(SeriesId, Labels), AppendError> {
         let unknown = || AppendError::InvalidLabels(format!("unknown series {}", series.0));
         let id = SeriesId::try_from(series.0).map_err(|_| unknown())?;
-        if let Some(touched) = self.builder.touched.get(&id) {
-            return Ok((id, touched.labels.clone()));
-        }
-        let head = self.db.head.read();
-        let found = head.table().get(id).ok_or_else(unknown)?;
-        Ok((id, found.labels.clone()))
+        let found = self.db.head.read().labels(id);
+        Ok((id, found.ok_or_else(unknown)?))
     }
 }
 
@@ -135,7 +157,20 @@ impl Appender for DbAppender<'_> {
             ));
         }
         check_histogram(&sample.value)?;
-        let id = match self.find(hint, labels, &sample)? {
+        let hint = hint.and_then(|hint| SeriesId::try_from(hint.0).ok());
+        let (found, is_safe) = {
+            let head = self.db.head.read();
+            let id = hint
+                .filter(|id| head.is(*id, labels))
+                .or_else(|| head.find(labels));
+            match id {
+                Some(id) => self.check(&head, id, &sample)?,
+                None => head.check(None, || None, &sample, self.window_ms())?,
+            }
+            let series = id.and_then(|id| head.table().get(id));
+            (id, series.is_some_and(|series| series.state.is_safe()))
+        };
+        let id = match found {
             Some(id) => id,
             None => self
                 .db
@@ -144,15 +179,28 @@ impl Appender for DbAppender<'_> {
                 .series_id(labels)
                 .ok_or_else(|| AppendError::Refused("series numbers are used up".to_owned()))?,
         };
-        let ms = sample.timestamp_ms;
-        let newest = self.builder.newest(id).map(|sample| sample.timestamp_ms);
-        let at = self.builder.batch.samples.len();
-        self.builder.batch.samples.push((id, sample));
-        let touched = self.builder.touch(id, labels);
-        if newest.is_none_or(|newest| ms >= newest) {
-            touched.newest = Some(at);
+        if !is_safe {
+            self.builder.name(id, labels);
         }
+        self.builder.push(id, sample);
         Ok(SeriesRef(u64::from(id)))
+    }
+
+    fn append_known(&mut self, series: SeriesRef, sample: &Sample) -> Result<bool, AppendError> {
+        check_histogram(&sample.value)?;
+        let Ok(id) = SeriesId::try_from(series.0) else {
+            return Ok(false);
+        };
+        {
+            let head = self.db.head.read();
+            let known = head.table().get(id);
+            if !known.is_some_and(|series| series.state.is_safe()) {
+                return Ok(false);
+            }
+            self.check(&head, id, sample)?;
+        }
+        self.builder.push(id, sample.clone());
+        Ok(true)
     }
 
     fn append_exemplar(
@@ -177,7 +225,7 @@ impl Appender for DbAppender<'_> {
         if let Some((_, newest)) = pending.clone().find(|(of, _)| *of == id) {
             check_order(newest, &exemplar)?;
         }
-        self.builder.touch(id, &labels);
+        self.builder.name(id, &labels);
         self.builder.batch.exemplars.push((id, exemplar));
         Ok(())
     }
@@ -196,7 +244,7 @@ impl Appender for DbAppender<'_> {
                 .is_some_and(|known| **known == metadata)
         };
         if !known {
-            self.builder.touch(id, &labels);
+            self.builder.name(id, &labels);
             self.builder.batch.metadata.push((id, metadata));
         }
         Ok(())

@@ -5,14 +5,17 @@ use parking_lot::{Mutex, RwLock};
 
 use super::appender::{BatchBuilder, DbAppender};
 use super::batch::Batch;
-use super::checkpoint;
+use super::block::{self, Block};
+use super::blocks::Blocks;
+use super::catalog;
 use super::error::Error;
 use super::head::{Counters, Head, HeadStats};
 use super::maintain::Maintenance;
+use super::manifest::Manifest;
 use super::options::Options;
 use super::querier::DbQuerier;
-use super::recovery::{Progress, Recovery};
-use super::wal::{Record, Wal, replay};
+use super::recovery::{Damage, Progress, Recovery};
+use super::wal::{QUARANTINE, Record, Wal, replay};
 use crate::disk::{Disk, Lock};
 use crate::model::{Labels, Matcher, Metadata};
 use crate::storage::{self, Appender, Committed, Querier, Storage};
@@ -24,9 +27,9 @@ const LOCK: &str = "tsdb/lock";
 const FORMAT: &str = "tsdb/format";
 
 /// The format that this program writes and the newest that it reads.
-pub const FORMAT_VERSION: u64 = 1;
+pub const FORMAT_VERSION: u64 = 2;
 
-/// A store of samples: in memory, with a log and checkpoints on a disk.
+/// A store of samples: the newest in memory and in a log, the others in blocks on a disk.
 ///
 /// What a query has shown survives kill -9 (unless [`Status::is_volatile`]); what was written more than
 /// [`Options::sync_interval_ms`] ago survives a power cut. Blocking; meant to be shared by reference.
@@ -37,6 +40,10 @@ pub struct Db {
     pub(super) head: RwLock<Head>,
     pub(super) wal: Mutex<Wal>,
     pub(super) maintenance: Mutex<Maintenance>,
+    /// Held by the one who merges blocks.
+    pub(super) compaction: Mutex<()>,
+    /// The files that count. Whoever changes it changes the head's list of blocks with it.
+    pub(super) manifest: Mutex<Manifest>,
     pub(super) live: Live,
     recovery: Recovery,
     lock: Mutex<Option<Lock>>,
@@ -57,8 +64,10 @@ pub(super) struct Live {
     pub(super) sync_failures: AtomicU64,
     pub(super) checkpoints: AtomicU64,
     pub(super) checkpoint_failures: AtomicU64,
-    pub(super) checkpoint_bytes: AtomicU64,
+    pub(super) catalog_bytes: AtomicU64,
     pub(super) chunks: AtomicU64,
+    pub(super) merges: AtomicU64,
+    pub(super) merge_failures: AtomicU64,
 }
 
 /// How the store is.
@@ -74,18 +83,28 @@ pub struct Status {
     pub write_failures: u64,
     /// Failed syncs of the log.
     pub sync_failures: u64,
-    /// Checkpoints written.
+    /// How often what was in memory was written to a block and the log cut.
     pub checkpoints: u64,
-    /// Checkpoints that failed.
+    /// How often that failed.
     pub checkpoint_failures: u64,
+    /// Merges of blocks.
+    pub merges: u64,
+    /// Merges that failed.
+    pub merge_failures: u64,
+    /// Blocks.
+    pub blocks: usize,
+    /// Bytes of the blocks.
+    pub block_bytes: u64,
+    /// Damaged pages of blocks that were met.
+    pub damaged_pages: u64,
     /// Number of the newest segment of the log.
     pub wal_segment: u64,
     /// Segments of the log.
     pub wal_segments: usize,
     /// Bytes of the log.
     pub wal_bytes: u64,
-    /// Bytes of the checkpoints.
-    pub checkpoint_bytes: u64,
+    /// Bytes of the catalog: labels, metadata, exemplars.
+    pub catalog_bytes: u64,
     /// Series in memory.
     pub series: usize,
     /// Chunks in memory, as of the last minute.
@@ -106,36 +125,41 @@ impl Status {
 }
 
 impl Db {
-    /// Opens the folder `tsdb` of a disk, creating it when it is missing: reads the checkpoints, replays
-    /// the log and begins a new segment. `now_ms` only dates the first maintenance.
+    /// Opens the folder `tsdb` of a disk, creating it when it is missing: reads the catalog and the blocks'
+    /// directories, replays the log and begins a new segment. `now_ms` only dates the first maintenance.
     ///
-    /// Fails when another process has it open, when a newer version wrote it, or when the disk cannot be
+    /// Fails when another process has it open, when another version wrote it, or when the disk cannot be
     /// read. Damaged bytes are no failure: see [`Self::recovery`].
     pub fn open(disk: Arc<dyn Disk>, options: Options, now_ms: i64) -> Result<Self, Error> {
-        for dir in ["tsdb", super::wal::DIR, checkpoint::DIR] {
+        for dir in ["tsdb", super::wal::DIR, catalog::DIR, block::DIR] {
             disk.create_dir(dir)?;
         }
         let lock = disk.lock(LOCK)?;
         check_format(&disk)?;
         let mut recovery = Recovery::default();
         let mut head = Head::new(options.exemplars_max);
-        let loaded = checkpoint::load(&disk, &mut head, &mut recovery)?;
-        // The process before may have died between renaming a checkpoint and syncing the folder.
-        disk.sync_dir(checkpoint::DIR)?;
-        // What the log adds from here on is not in a checkpoint.
+        let mut manifest = Manifest::load(&disk, &mut recovery)?;
+        // The process before may have died between renaming the manifest and syncing the folder.
+        disk.sync_dir("tsdb")?;
+        let files = catalog::load(&disk, &manifest.catalog, &mut head, &mut recovery)?;
+        manifest.catalog = files.iter().map(|(name, _)| *name).collect();
+        head.resume(manifest.sequence, manifest.next_series);
+        let blocks = open_blocks(&disk, &mut manifest, &mut head, &mut recovery)?;
+        let newest = blocks.iter().map(|block| block.through()).max();
+        head.resume(newest.unwrap_or(0), 0);
+        head.set_blocks(blocks);
+        manifest.remove_leftovers(&disk)?;
+        // What the log adds from here on is not in the catalog.
         let exemplars_saved = head.exemplars().next();
         let fallback = Progress::default();
         let progress = options.progress.as_deref().unwrap_or(&fallback);
         let replayed = replay(
             &disk,
-            loaded.sequence,
+            manifest.sequence,
             &mut recovery,
             progress,
             |sequence, record| apply(&mut head, sequence, record),
         )?;
-        for leftover in &loaded.leftovers {
-            disk.remove(leftover)?;
-        }
         let wal = Wal::resume(Arc::clone(&disk), &replayed, options.segment_bytes)?;
         let live = Live {
             retention_ms: AtomicI64::new(options.retention_ms),
@@ -143,19 +167,20 @@ impl Db {
             window_ms: AtomicI64::new(options.out_of_order_window_ms),
             ..Live::default()
         };
-        let damaged = loaded.damaged || !recovery.damages.is_empty();
+        let damaged = !recovery.damages.is_empty();
         let replayed_any = recovery.records > 0;
-        let maintenance =
-            Maintenance::new(now_ms, loaded.files, damaged, replayed_any, exemplars_saved);
+        let maintenance = Maintenance::new(now_ms, files, damaged, replayed_any, exemplars_saved);
         live.chunks.store(head.chunk_count(), Ordering::Relaxed);
-        live.checkpoint_bytes
-            .store(maintenance.checkpoint_bytes(), Ordering::Relaxed);
+        live.catalog_bytes
+            .store(maintenance.catalog_bytes(), Ordering::Relaxed);
         Ok(Self {
             disk,
             options,
             head: RwLock::new(head),
             wal: Mutex::new(wal),
             maintenance: Mutex::new(maintenance),
+            compaction: Mutex::new(()),
+            manifest: Mutex::new(manifest),
             live,
             recovery,
             lock: Mutex::new(Some(lock)),
@@ -207,10 +232,15 @@ impl Db {
             sync_failures: count(&live.sync_failures),
             checkpoints: count(&live.checkpoints),
             checkpoint_failures: count(&live.checkpoint_failures),
+            merges: count(&live.merges),
+            merge_failures: count(&live.merge_failures),
+            blocks: head.blocks().len(),
+            block_bytes: head.blocks().bytes(),
+            damaged_pages: head.blocks().damages(),
             wal_segment,
             wal_segments,
             wal_bytes,
-            checkpoint_bytes: count(&live.checkpoint_bytes),
+            catalog_bytes: count(&live.catalog_bytes),
             series: head.table().len(),
             chunks: count(&live.chunks),
             min_ms: head.span().map(|(min, _)| min),
@@ -228,12 +258,11 @@ impl Db {
     pub fn metadata(&self, matchers: &[Matcher], limit: usize) -> Vec<(Labels, Arc<Metadata>)> {
         let head = self.head.read();
         let mut found: Vec<_> = head
-            .postings()
-            .select(matchers, head.table())
+            .select(matchers)
             .into_iter()
             .filter_map(|id| {
-                let series = head.table().get(id)?;
-                Some((series.labels.clone(), Arc::clone(series.metadata()?)))
+                let metadata = Arc::clone(head.table().get(id)?.metadata()?);
+                Some((head.labels(id)?, metadata))
             })
             .collect();
         found.sort_unstable_by(|a, b| a.0.cmp(&b.0));
@@ -254,10 +283,7 @@ impl Db {
     ) -> Result<usize, Error> {
         let mut wal = self.wal.lock();
         self.check_open()?;
-        let ids = {
-            let head = self.head.read();
-            head.postings().select(matchers, head.table())
-        };
+        let ids = self.head.read().select(matchers);
         if ids.is_empty() {
             return Ok(0);
         }
@@ -270,12 +296,10 @@ impl Db {
         let Record::Delete { ids, .. } = record else {
             return Ok(0);
         };
-        let mut head = self.head.write();
-        head.advance(sequence);
-        Ok(head.delete(&ids, min_ms, max_ms))
+        Ok(self.head.write().delete(&ids, min_ms, max_ms, sequence))
     }
 
-    /// Writes everything, with a checkpoint so that the next start is quick, and gives the folder back.
+    /// Writes everything to a block, so that the next start is quick, and gives the folder back.
     /// Appends fail from then on; queries go on. The second time nothing happens.
     pub fn close(&self) -> Result<(), Error> {
         if self.live.closed.load(Ordering::Acquire) {
@@ -348,15 +372,16 @@ impl Db {
 
     /// Names the series of a batch that the log does not know. Retention may have let go of a series
     /// since the batch looked it up: then it gets a new number.
-    fn resolve(&self, mut builder: BatchBuilder) -> Batch {
+    fn resolve(&self, builder: BatchBuilder) -> Batch {
+        let (mut batch, named) = builder.finish();
         let mut moved = Vec::new();
         {
             let head = self.head.read();
-            for (id, labels) in builder.series() {
+            for (id, labels) in named {
                 match head.table().get(id) {
                     Some(series) if series.state.logged => {}
-                    Some(_) => builder.batch.series.push((id, labels.clone())),
-                    None => moved.push((id, labels.clone())),
+                    Some(_) => batch.series.push((id, labels)),
+                    None => moved.push((id, labels)),
                 }
             }
         }
@@ -364,13 +389,13 @@ impl Db {
             let mut head = self.head.write();
             for (old, labels) in moved {
                 if let Some(new) = head.series_id(&labels) {
-                    builder.batch.rename(old, new);
-                    builder.batch.series.push((new, labels));
+                    batch.rename(old, new);
+                    batch.series.push((new, labels));
                 }
             }
         }
-        builder.batch.out_of_order = self.live.window_ms.load(Ordering::Relaxed) > 0;
-        builder.batch
+        batch.out_of_order = self.live.window_ms.load(Ordering::Relaxed) > 0;
+        batch
     }
 }
 
@@ -398,13 +423,49 @@ fn apply(head: &mut Head, sequence: u64, record: Record) {
             min_ms,
             max_ms,
         } => {
-            head.delete(&ids, min_ms, max_ms);
-            head.advance(sequence);
+            head.delete(&ids, min_ms, max_ms, sequence);
         }
     }
 }
 
-/// Refuses a folder that a newer version wrote; names the format of a new one.
+/// Opens the blocks that the manifest names. What cannot be read as a block is kept aside.
+fn open_blocks(
+    disk: &Arc<dyn Disk>,
+    manifest: &mut Manifest,
+    head: &mut Head,
+    recovery: &mut Recovery,
+) -> Result<Blocks, Error> {
+    let mut blocks = Vec::new();
+    for number in std::mem::take(&mut manifest.blocks) {
+        let mut report = |reason: &str| {
+            recovery.damages.push(Damage {
+                path: block::path(number),
+                offset: 0,
+                reason: reason.to_owned(),
+            });
+        };
+        match Block::open(disk, number, |span| head.extend(span)) {
+            Ok((block, healed)) => {
+                if healed {
+                    report("the block's directory is damaged; its pages were looked through");
+                }
+                blocks.push(Arc::new(block));
+                manifest.blocks.push(number);
+            }
+            Err(Error::Corrupt { reason, .. }) => {
+                report(&reason);
+                disk.create_dir(QUARANTINE)?;
+                let kept = format!("{QUARANTINE}/block-{number:08}");
+                disk.rename(&block::path(number), &kept)?;
+            }
+            Err(Error::Disk(e)) if e.is_not_found() => report("the file is missing"),
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(Blocks::new(blocks))
+}
+
+/// Refuses a folder that another version wrote; names the format of a new one.
 fn check_format(disk: &Arc<dyn Disk>) -> Result<(), Error> {
     let text = match disk.read(FORMAT) {
         Ok(bytes) => bytes,
@@ -422,12 +483,16 @@ fn check_format(disk: &Arc<dyn Disk>) -> Result<(), Error> {
         .and_then(|text| text.trim_end().strip_prefix("watchfire tsdb "))
         .and_then(|version| version.parse().ok())
         .ok_or_else(|| Error::corrupt(FORMAT, 0, &"no format version"))?;
-    if found > FORMAT_VERSION {
-        return Err(Error::NewerFormat {
+    match found {
+        FORMAT_VERSION => Ok(()),
+        older if older < FORMAT_VERSION => Err(Error::OlderFormat {
+            path: FORMAT.to_owned(),
+            found,
+        }),
+        _ => Err(Error::NewerFormat {
             path: FORMAT.to_owned(),
             found,
             known: FORMAT_VERSION,
-        });
+        }),
     }
-    Ok(())
 }

@@ -21,6 +21,17 @@ pub enum Error {
         /// What we can read.
         known: u64,
     },
+    /// The folder was written by a development version before the first release.
+    #[error(
+        "{path}: format version {found} is that of a development version, which this program does not read; \
+         move the folder tsdb away to begin with an empty store"
+    )]
+    OlderFormat {
+        /// The file that says so.
+        path: String,
+        /// What it says.
+        found: u64,
+    },
     /// Stored bytes make no sense although their checksum holds, or a checkpoint is damaged.
     #[error("{path}: offset {offset}: {reason}")]
     Corrupt {
@@ -65,7 +76,9 @@ impl From<Error> for storage::Error {
             Error::Closed => Self::Closed,
             Error::LogBroken => Self::Full(error.to_string()),
             Error::BatchTooLarge => Self::Disk(error.to_string()),
-            Error::NewerFormat { .. } | Error::Corrupt { .. } => Self::Corrupt(error.to_string()),
+            Error::NewerFormat { .. } | Error::OlderFormat { .. } | Error::Corrupt { .. } => {
+                Self::Corrupt(error.to_string())
+            }
         }
     }
 }

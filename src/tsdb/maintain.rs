@@ -1,53 +1,53 @@
+use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 
-use super::checkpoint::{Name, Plan, write};
+use super::catalog::Name;
 use super::db::Db;
 use super::error::Error;
-use super::wal::{DIR, QUARANTINE};
+use super::flush::Draining;
+use super::wal::DIR;
 use crate::disk;
-
-/// Series that retention looks at under one lock.
-const RETENTION_SERIES: usize = 4096;
 
 /// Retention runs this often.
 const RETENTION_INTERVAL_MS: i64 = 60_000;
 
-/// The log may grow by this many bytes per series between checkpoints, as a checkpoint writes about that much.
-const CHECKPOINT_BYTES_PER_SERIES: u64 = 256;
+/// The log may grow by this many bytes per series between flushes, since small blocks cost more.
+const FLUSH_BYTES_PER_SERIES: u64 = 128;
 
-/// After a checkpoint has failed, the next is tried so much later: a disk that is nearly full shall not be
-/// filled again and again.
-const CHECKPOINT_RETRY_MS: i64 = 60_000;
+/// After a flush has failed, the next is tried so much later: a disk that is nearly full shall not be filled
+/// again and again.
+const FLUSH_RETRY_MS: i64 = 60_000;
 
-/// So many deltas, and the next checkpoint is full.
+/// So many deltas, and the next catalog file is full.
 const DELTAS_MAX: usize = 32;
 
 /// After a failure the log goes on when there is room for a segment or for this.
 const HEALING_BYTES: u64 = 1 << 20;
 
-/// Deltas of together less than this do not call for a full checkpoint.
+/// Deltas of together less than this do not call for a full catalog file.
 const DELTA_BYTES_FREE: u64 = 16 << 20;
 
-/// What the upkeep remembers. Whoever holds it is the only one that writes checkpoints.
+/// What the upkeep remembers. Whoever holds it is the only one that flushes.
 #[derive(Debug)]
 pub(super) struct Maintenance {
     last_sync_ms: i64,
     last_checkpoint_ms: i64,
     last_retention_ms: i64,
-    /// No checkpoint is tried before.
+    /// No flush is tried before.
     retry_ms: i64,
-    /// Checkpoint files that make up the state, oldest first, each with its size.
-    files: Vec<(Name, u64)>,
-    next_number: u64,
-    /// The next checkpoint must be full, and be soon.
-    full_wanted: bool,
-    /// A checkpoint must be soon.
-    wanted: bool,
-    /// A sync has failed since the newest checkpoint: what the log holds may be lost by a power cut.
-    sync_lost: bool,
-    /// Files of the state are damaged; they are kept aside when they are replaced.
-    damaged: bool,
-    exemplars_saved: u64,
+    /// Files of the catalog, oldest first, each with its size.
+    pub(super) files: Vec<(Name, u64)>,
+    /// The next catalog file must be full, and a flush be soon.
+    pub(super) full_wanted: bool,
+    /// A flush must be soon.
+    pub(super) wanted: bool,
+    /// A sync has failed since the newest flush: what the log holds may be lost by a power cut.
+    pub(super) sync_lost: bool,
+    /// Files of the catalog are damaged; they are kept aside when they are replaced.
+    pub(super) damaged: bool,
+    pub(super) exemplars_saved: u64,
+    /// Flushes whose samples are still in memory, oldest first.
+    pub(super) draining: VecDeque<Draining>,
 }
 
 /// What one call of [`Db::maintain`] did.
@@ -55,7 +55,7 @@ pub(super) struct Maintenance {
 pub struct Maintained {
     /// What was visible before the call survives a power cut.
     pub synced: bool,
-    /// A checkpoint of so many bytes was written.
+    /// What was in memory was written to a block; so many bytes in all.
     pub checkpoint_bytes: Option<u64>,
     /// The log could be written again after a failure.
     pub healed: bool,
@@ -76,7 +76,6 @@ impl Maintenance {
             last_checkpoint_ms: now_ms,
             last_retention_ms: now_ms,
             retry_ms: i64::MIN,
-            next_number: files.last().map_or(1, |(name, _)| name.number + 1),
             full_wanted: damaged,
             // The process before may have died after a failed sync, of which nobody knows any more: what it
             // logged is only sure to survive a power cut when it has been written again.
@@ -85,16 +84,19 @@ impl Maintenance {
             damaged,
             exemplars_saved,
             files,
+            draining: VecDeque::new(),
         }
     }
 
-    pub(super) fn checkpoint_bytes(&self) -> u64 {
+    /// Bytes of the catalog.
+    pub(super) fn catalog_bytes(&self) -> u64 {
         self.files.iter().map(|(_, bytes)| *bytes).sum()
     }
 
-    fn wants_full(&self) -> bool {
+    /// Whether the next catalog file shall hold everything.
+    pub(super) fn wants_full(&self) -> bool {
         let full = self.files.first().map_or(0, |(_, bytes)| *bytes);
-        let deltas = self.checkpoint_bytes() - full;
+        let deltas = self.catalog_bytes() - full;
         self.files.is_empty()
             || self.full_wanted
             || self.files.len() > DELTAS_MAX
@@ -103,8 +105,8 @@ impl Maintenance {
 }
 
 impl Db {
-    /// Does what is due at `now_ms`: syncs the log, writes a checkpoint and cuts the log, lets go of old
-    /// samples, comes back from a full disk. The shell calls this every second or so; calling too
+    /// Does what is due at `now_ms`: syncs the log, flushes memory into a block and cuts the log, lets go of
+    /// old samples, comes back from a full disk. Merging is apart: [`Self::compact`]. The shell calls this every second or so; calling too
     /// often changes nothing. Blocks for the disk, but not those who append or query.
     pub fn maintain(&self, now_ms: i64) -> Maintained {
         let mut done = Maintained::default();
@@ -119,22 +121,25 @@ impl Db {
         self.heal(&mut maintenance, &mut done);
         if now_ms.saturating_sub(maintenance.last_retention_ms) >= RETENTION_INTERVAL_MS {
             maintenance.last_retention_ms = now_ms;
-            self.retain(now_ms);
+            if let Err(e) = self.retain(now_ms) {
+                done.errors.push(e);
+            }
             let chunks = self.head.read().chunk_count();
             self.live.chunks.store(chunks, Ordering::Relaxed);
         }
         if done.healed {
             maintenance.retry_ms = i64::MIN;
         }
+        self.drain(&mut maintenance);
         if now_ms >= maintenance.retry_ms && self.checkpoint_due(&maintenance, now_ms) {
             maintenance.last_checkpoint_ms = now_ms;
-            match self.checkpoint(&mut maintenance) {
+            match self.flush(&mut maintenance) {
                 Ok(bytes) => {
                     done.checkpoint_bytes = Some(bytes);
                     done.synced = true;
                 }
                 Err(e) => {
-                    maintenance.retry_ms = now_ms.saturating_add(CHECKPOINT_RETRY_MS);
+                    maintenance.retry_ms = now_ms.saturating_add(FLUSH_RETRY_MS);
                     done.errors.push(e);
                 }
             }
@@ -149,15 +154,15 @@ impl Db {
         let mut done = Maintained::default();
         self.sync(&mut maintenance, &mut done);
         if maintenance.sync_lost || self.live.volatile.load(Ordering::Relaxed) > 0 {
-            return self.checkpoint(&mut maintenance).map(|_| ());
+            return self.flush(&mut maintenance).map(|_| ());
         }
         Ok(())
     }
 
-    /// Writes a checkpoint now.
+    /// Flushes memory into a block and cuts the log now.
     pub fn checkpoint_now(&self) -> Result<(), Error> {
         let mut maintenance = self.maintenance.lock();
-        self.checkpoint(&mut maintenance).map(|_| ())
+        self.flush(&mut maintenance).map(|_| ())
     }
 
     fn sync(&self, maintenance: &mut Maintenance, done: &mut Maintained) {
@@ -169,7 +174,11 @@ impl Db {
             Ok(()) => done.synced = true,
             Err(e) => {
                 self.live.sync_failures.fetch_add(1, Ordering::Relaxed);
-                self.wal.lock().sync_failed();
+                let mut wal = self.wal.lock();
+                wal.sync_failed();
+                // A power cut may lose what named series: later records name them again.
+                self.head.write().unlog(maintenance.full_wanted);
+                drop(wal);
                 maintenance.wanted = true;
                 maintenance.sync_lost = true;
                 done.errors.push(e);
@@ -182,7 +191,7 @@ impl Db {
         if !wal.is_broken() {
             return;
         }
-        // What is volatile is only saved by a checkpoint, whatever the log does.
+        // What is volatile is only saved by a flush, whatever the log does.
         maintenance.wanted = true;
         let room = match self.disk.free_space() {
             Ok(bytes) if bytes < self.options.segment_bytes.min(HEALING_BYTES) => {
@@ -214,100 +223,48 @@ impl Db {
         let grown = self
             .options
             .checkpoint_bytes
-            .max(series * CHECKPOINT_BYTES_PER_SERIES);
+            .max(series * FLUSH_BYTES_PER_SERIES);
         let age = now_ms.saturating_sub(maintenance.last_checkpoint_ms);
         wanted || bytes >= grown || age >= self.options.checkpoint_interval_ms && bytes > 1024
     }
 
-    fn checkpoint(&self, maintenance: &mut Maintenance) -> Result<u64, Error> {
-        let volatile = self.live.volatile.load(Ordering::Relaxed);
-        // All that the view holds is in closed segments, which can go afterwards.
-        let sequence = {
-            let mut wal = self.wal.lock();
-            wal.rotate()?;
-            self.head.read().pin()
-        };
-        let name = Name {
-            number: maintenance.next_number,
-            full: maintenance.wants_full(),
-        };
-        let plan = Plan {
-            name,
-            sequence,
-            exemplars_from: maintenance.exemplars_saved,
-        };
-        maintenance.next_number += 1;
-        let written = write(&self.disk, &self.head, plan);
-        self.head.read().unpin(sequence);
-        let written = match written {
-            Ok(written) => written,
-            Err(e) => {
-                self.live
-                    .checkpoint_failures
-                    .fetch_add(1, Ordering::Relaxed);
-                maintenance.full_wanted = true;
-                return Err(e);
-            }
-        };
-        self.live.checkpoints.fetch_add(1, Ordering::Relaxed);
-        self.live.volatile.fetch_sub(volatile, Ordering::Relaxed);
-        maintenance.wanted = false;
-        maintenance.sync_lost = false;
-        maintenance.exemplars_saved = written.exemplars_to;
-        let older = if name.full {
-            maintenance.full_wanted = false;
-            std::mem::take(&mut maintenance.files)
-        } else {
-            Vec::new()
-        };
-        maintenance.files.push((name, written.bytes));
-        self.live
-            .checkpoint_bytes
-            .store(maintenance.checkpoint_bytes(), Ordering::Relaxed);
-        self.wal.lock().delete_through(sequence)?;
-        let damaged = name.full && std::mem::take(&mut maintenance.damaged);
-        for (old, _) in older {
-            if damaged {
-                self.disk.create_dir(QUARANTINE)?;
-                let kept = format!("{QUARANTINE}/checkpoint-{:08}", old.number);
-                self.disk.rename(&old.path(), &kept)?;
-            } else {
-                self.disk.remove(&old.path())?;
-            }
-        }
-        Ok(written.bytes)
-    }
-
-    /// Lets go of what is older than the retention, or of the oldest tenth while there is too much.
-    fn retain(&self, now_ms: i64) {
+    /// Lets go of what is older than the retention, and of the oldest blocks while there is too much.
+    fn retain(&self, now_ms: i64) -> Result<(), Error> {
         let retention = self.live.retention_ms.load(Ordering::Relaxed);
+        let mut cutoff_ms = i64::MIN;
         if retention > 0 {
-            self.drop_before(now_ms.saturating_sub(retention));
+            cutoff_ms = now_ms.saturating_sub(retention);
+            self.drop_blocks(|block| block.max_ms() < cutoff_ms)?;
         }
         let bytes_max = self.live.retention_bytes.load(Ordering::Relaxed);
-        if bytes_max == 0 {
-            return;
-        }
-        for _ in 0..10 {
-            let stats = self.stats(0);
-            let (Some(min), Some(max)) = (stats.min_ms, stats.max_ms) else {
-                return;
+        loop {
+            let beside = self.wal.lock().bytes() + self.live.catalog_bytes.load(Ordering::Relaxed);
+            let (bytes, oldest) = {
+                let head = self.head.read();
+                let blocks = head.blocks();
+                (
+                    blocks.bytes(),
+                    blocks.iter().map(|b| (b.max_ms(), b.number())).min(),
+                )
             };
-            if stats.sample_bytes as u64 <= bytes_max {
-                return;
-            }
-            self.drop_before(min.saturating_add(max.saturating_sub(min) / 10 + 1));
+            let Some((_, number)) = oldest.filter(|_| bytes_max > 0 && bytes + beside > bytes_max)
+            else {
+                break;
+            };
+            self.drop_blocks(|block| block.number() == number)?;
         }
+        self.drop_before(cutoff_ms);
+        Ok(())
     }
 
+    /// Lets go of what is in memory before `cutoff_ms`, and of series of which nothing is left.
     fn drop_before(&self, cutoff_ms: i64) {
+        let blocks = self.head.read().blocks().span();
+        let left_ms = blocks.map_or(i64::MAX, |(min, _)| min);
         let mut from = Some(0);
         while let Some(id) = from {
-            from = self
-                .head
-                .write()
-                .drop_before(cutoff_ms, id, RETENTION_SERIES);
+            from = self.head.write().drop_before(cutoff_ms, left_ms, id);
         }
-        self.head.write().raise_min(cutoff_ms);
+        self.head.write().raise_min(left_ms.min(cutoff_ms));
     }
 }

@@ -1,20 +1,27 @@
 //! The storage engine behind the seam [`crate::storage`]: how are samples kept, found and not lost?
 //!
-//! A [`Db`] keeps all samples in memory (the head: series, chunks, postings) and on a
-//! [`crate::disk::Disk`] a log of what was committed, with checkpoints that let the log be cut. A commit writes
-//! its batch to the log, then makes it visible as a whole; a start reads the checkpoints and replays the log.
+//! A [`Db`] keeps the newest samples in memory (the head: series, open chunks, index) and in a log on a
+//! [`crate::disk::Disk`]. Now and then they are flushed into a block, an immutable file from which series are
+//! read page by page, and the log is cut; blocks are merged into longer ones and dropped when they are too old.
+//! So memory does not depend on how long samples are kept. A commit writes its batch to the log, then makes it
+//! visible as a whole; a start reads the catalog (labels) and the blocks' directories and replays the log.
 //! The bytes are drawn in `manual::disk_format`.
 //!
 //! Blocking and without clock: the shell calls [`Db::maintain`] with the time. Start reading at `db`.
 
 mod appender;
 mod batch;
-mod checkpoint;
+mod block;
+mod blocks;
+mod catalog;
 mod chunk;
+mod compact;
 mod db;
 mod error;
+mod flush;
 mod head;
 mod maintain;
+mod manifest;
 mod options;
 mod querier;
 mod recovery;

@@ -7,7 +7,7 @@ use super::recovery::Progress;
 pub struct Options {
     /// Samples older than this, before now, are let go. Default: 15 days. 0 for ever.
     pub retention_ms: i64,
-    /// Samples may take so many bytes; older ones are let go first. Default: 0, no limit.
+    /// Blocks, catalog and log may take so many bytes; the oldest blocks are let go first. Default: 0, no limit.
     pub retention_bytes: u64,
     /// How far a sample may lie behind the newest of the store when it is older than the newest of its
     /// series. Default: 0, not at all.
@@ -19,10 +19,10 @@ pub struct Options {
     /// The log is synced this often, so that a power cut loses at most so much; 0 for at every maintenance.
     /// Default: 1 second.
     pub sync_interval_ms: i64,
-    /// A checkpoint is written when the log has grown by this, or by 256 bytes per series if that is more.
-    /// Default: 64 MiB.
+    /// Memory is flushed into a block when the log has grown by this, or by 128 bytes per series if that is
+    /// more. Default: 64 MiB.
     pub checkpoint_bytes: u64,
-    /// A checkpoint is written at least this often while there is something to write. Default: 2 hours.
+    /// Memory is flushed at least this often while there is something to write. Default: 2 hours.
     pub checkpoint_interval_ms: i64,
     /// Told how far opening is.
     pub progress: Option<Arc<Progress>>,

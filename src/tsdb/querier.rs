@@ -4,56 +4,77 @@ use std::vec;
 use parking_lot::RwLock;
 
 use super::batch::SeriesId;
-use super::error::damaged_chunk;
-use super::head::{Head, SeriesView, Values};
+use super::head::{Head, PairId, Pin, Values};
 use crate::model::{Labels, Matcher};
 use crate::storage::{Error, ExemplarSeries, Querier, SelectHints, SeriesEntry, SeriesSet};
 
-/// The seam's querier over a head: pins the batches that are visible now. Samples are read series by series,
-/// each under a short lock, so that queries and appends do not wait for each other.
+/// Series whose labels are looked up under one lock.
+const SERIES_PER_LOCK: usize = 1024;
+
+/// The seam's querier over a head: pins the batches and blocks that are visible now. Series are looked up and
+/// read some at a time, each under a short lock, so that queries and appends do not wait for each other.
 #[derive(Debug)]
 pub(super) struct DbQuerier<'a> {
     head: &'a RwLock<Head>,
-    sequence: u64,
+    pin: Pin,
     min_ms: i64,
     max_ms: i64,
 }
 
 impl<'a> DbQuerier<'a> {
     pub(super) fn new(head: &'a RwLock<Head>, min_ms: i64, max_ms: i64) -> Self {
-        let sequence = head.read().pin();
+        let pin = head.read().pin();
         Self {
             head,
-            sequence,
+            pin,
             min_ms,
             max_ms,
         }
     }
 
+    /// Matching series that may have samples in range, by number.
+    fn select_live(&self, matchers: &[Matcher], min_ms: i64, max_ms: i64) -> Vec<SeriesId> {
+        let mut ids = self.head.read().select(matchers);
+        let mut live = Vec::with_capacity(ids.len());
+        for part in ids.chunks(SERIES_PER_LOCK) {
+            let head = self.head.read();
+            live.extend(part.iter().copied().filter(|id| {
+                head.table()
+                    .get(*id)
+                    .is_some_and(|s| s.is_live(self.pin.sequence, min_ms, max_ms))
+            }));
+        }
+        std::mem::swap(&mut ids, &mut live);
+        ids
+    }
+
     /// Labels of matching series that may have samples in range.
-    fn matching(&self, matchers: &[Matcher]) -> Vec<Labels> {
-        let head = self.head.read();
-        let table = head.table();
-        head.postings()
-            .select(matchers, table)
-            .into_iter()
-            .filter_map(|id| table.get(id))
-            .filter(|series| series.is_live(self.sequence, self.min_ms, self.max_ms))
-            .map(|series| series.labels.clone())
-            .collect()
+    fn labels(&self, matchers: &[Matcher], min_ms: i64, max_ms: i64) -> Vec<(Labels, SeriesId)> {
+        let ids = self.select_live(matchers, min_ms, max_ms);
+        let mut found = Vec::with_capacity(ids.len());
+        for part in ids.chunks(SERIES_PER_LOCK) {
+            let head = self.head.read();
+            let labels = part.iter().filter_map(|id| Some((head.labels(*id)?, *id)));
+            found.extend(labels);
+        }
+        found
     }
 
     fn is_live(&self, head: &Head, id: SeriesId) -> bool {
         head.table()
             .get(id)
-            .is_some_and(|series| series.is_live(self.sequence, self.min_ms, self.max_ms))
+            .is_some_and(|series| series.is_live(self.pin.sequence, self.min_ms, self.max_ms))
     }
 
     /// Values of a label of which some series is live, sorted.
     fn live_values(&self, head: &Head, values: &Values, limit: usize) -> Vec<String> {
+        let is_live = |pair: &PairId| {
+            let list = head.index().list(*pair);
+            list.is_some_and(|list| list.iter().any(|id| self.is_live(head, id)))
+        };
         values
             .iter()
-            .filter(|(_, ids)| ids.iter().any(|id| self.is_live(head, *id)))
+            .filter(|(_, pair)| is_live(pair))
             .take(limit)
             .map(|(value, _)| value.to_string())
             .collect()
@@ -62,7 +83,7 @@ impl<'a> DbQuerier<'a> {
 
 impl Drop for DbQuerier<'_> {
     fn drop(&mut self) {
-        self.head.read().unpin(self.sequence);
+        self.head.read().unpin(&self.pin);
     }
 }
 
@@ -71,8 +92,7 @@ impl Querier for DbQuerier<'_> {
         let min_ms = self.min_ms.max(hints.min_ms);
         let max_ms = self.max_ms.min(hints.max_ms);
         let mut series = if min_ms <= max_ms {
-            let head = self.head.read();
-            head.select(self.sequence, min_ms, max_ms, matchers)
+            self.labels(matchers, min_ms, max_ms)
         } else {
             Vec::new()
         };
@@ -81,7 +101,7 @@ impl Querier for DbQuerier<'_> {
         }
         Ok(Box::new(Selection {
             head: self.head,
-            sequence: self.sequence,
+            pin: &self.pin,
             min_ms,
             max_ms,
             series: series.into_iter(),
@@ -93,7 +113,7 @@ impl Querier for DbQuerier<'_> {
         if matchers.is_empty() {
             let head = self.head.read();
             return Ok(head
-                .postings()
+                .index()
                 .names()
                 .iter()
                 .filter(|(_, values)| !self.live_values(&head, values, 1).is_empty())
@@ -101,8 +121,9 @@ impl Querier for DbQuerier<'_> {
                 .map(|(name, _)| name.to_string())
                 .collect());
         }
-        let matching = self.matching(matchers);
-        let names: BTreeSet<&str> = matching.iter().flatten().map(|(name, _)| name).collect();
+        let matching = self.labels(matchers, self.min_ms, self.max_ms);
+        let names = matching.iter().flat_map(|(labels, _)| labels);
+        let names: BTreeSet<&str> = names.map(|(name, _)| name).collect();
         Ok(names
             .into_iter()
             .take(limit(most))
@@ -118,20 +139,23 @@ impl Querier for DbQuerier<'_> {
     ) -> Result<Vec<String>, Error> {
         if matchers.is_empty() {
             let head = self.head.read();
-            return Ok(head
-                .postings()
-                .values(name)
-                .map_or_else(Vec::new, |values| {
-                    self.live_values(&head, values, limit(most))
-                }));
+            return Ok(head.index().values(name).map_or_else(Vec::new, |values| {
+                self.live_values(&head, values, limit(most))
+            }));
         }
-        let matching = self.matching(matchers);
-        let values: BTreeSet<&str> = matching.iter().filter_map(|l| l.get(name)).collect();
-        Ok(values
-            .into_iter()
-            .take(limit(most))
-            .map(str::to_owned)
-            .collect())
+        let ids = self.select_live(matchers, self.min_ms, self.max_ms);
+        let mut values: BTreeSet<String> = BTreeSet::new();
+        for part in ids.chunks(SERIES_PER_LOCK) {
+            let head = self.head.read();
+            for series in part.iter().filter_map(|id| head.table().get(*id)) {
+                if let Some(value) = head.index().value(&series.pairs, name)
+                    && !values.contains(value)
+                {
+                    values.insert(value.to_owned());
+                }
+            }
+        }
+        Ok(values.into_iter().take(limit(most)).collect())
     }
 
     fn exemplars(&self, matcher_sets: &[Vec<Matcher>]) -> Result<Vec<ExemplarSeries>, Error> {
@@ -171,20 +195,11 @@ const fn limit(limit: usize) -> usize {
 /// The series of a selection, read one by one.
 struct Selection<'a> {
     head: &'a RwLock<Head>,
-    sequence: u64,
+    pin: &'a Pin,
     min_ms: i64,
     max_ms: i64,
     series: vec::IntoIter<(Labels, SeriesId)>,
     left: usize,
-}
-
-impl Selection<'_> {
-    fn view(&self, id: SeriesId) -> Option<SeriesView> {
-        let head = self.head.read();
-        head.table()
-            .get(id)?
-            .view(self.sequence, self.min_ms, self.max_ms)
-    }
 }
 
 impl<'a> Iterator for Selection<'a> {
@@ -196,17 +211,18 @@ impl<'a> Iterator for Selection<'a> {
         }
         loop {
             let (labels, id) = self.series.next()?;
-            let Some(mut view) = self.view(id).map(Iterator::peekable) else {
+            let view = (self.head.read()).view(id, self.pin, self.min_ms, self.max_ms);
+            let Some(mut view) = view.map(Iterator::peekable) else {
                 continue;
             };
-            // Chunks may overlap the range without a sample in it.
+            // Chunks may overlap the range without a sample in it. An error is told with the samples.
             if view.peek().is_none() {
                 continue;
             }
             self.left -= 1;
             return Some(Ok(SeriesEntry {
                 labels,
-                samples: Box::new(view.map(|sample| sample.map_err(damaged_chunk))),
+                samples: Box::new(view),
             }));
         }
     }

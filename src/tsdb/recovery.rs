@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// What opening a folder found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recovery {
-    /// Checkpoint files that were read.
+    /// Files of the catalog that were read.
     pub checkpoints: usize,
     /// Records of the log that were applied.
     pub records: u64,

@@ -148,7 +148,14 @@ fn a_folder_of_a_newer_version_is_refused() {
     let refused = Db::open(disk.handle(), Options::default(), 0).unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "tsdb/format: format version 99 is newer than this program's 1"
+        "tsdb/format: format version 99 is newer than this program's 2"
+    );
+    disk.replace("tsdb/format", b"watchfire tsdb 1\n").unwrap();
+    let refused = Db::open(disk.handle(), Options::default(), 0).unwrap_err();
+    assert!(
+        refused
+            .to_string()
+            .contains("move the folder tsdb away to begin with an empty store")
     );
 }
 
@@ -260,6 +267,7 @@ fn deleted_samples_stay_deleted() {
     db.delete_series(&one, i64::MIN, i64::MAX).unwrap();
     db.maintain(100_000);
     db.maintain(200_000);
+    db.maintain(300_000);
     db.checkpoint_now().unwrap();
     disk.kill();
     let db = open(&disk, Options::default());
@@ -284,6 +292,7 @@ fn retention_lets_old_samples_go_for_good() {
     let left = dump(&db).len();
     assert!((101..=101 + 120).contains(&left), "{left}");
     db.maintain(12_000_000);
+    db.maintain(12_100_000);
     assert_eq!(dump(&db).len(), 0);
     assert_eq!(db.status().series, 0);
     db.checkpoint_now().unwrap();
@@ -294,6 +303,172 @@ fn retention_lets_old_samples_go_for_good() {
     put(&db, &[(1, 13_000_000, 1.0)]).unwrap();
     disk.kill();
     assert_eq!(dump(&open(&disk, Options::default())).len(), 1);
+}
+
+/// A store that has been flushed every `every` rounds of four series.
+fn flushed(disk: &MemoryDisk, rounds: i64, every: i64, options: Options) -> Db {
+    let db = open(disk, options);
+    for t in 0..rounds {
+        let samples: Vec<_> = (0..4).map(|i| (i, t * 60_000, (t * i) as f64)).collect();
+        put(&db, &samples).unwrap();
+        if t % every == every - 1 {
+            db.checkpoint_now().unwrap();
+        }
+    }
+    db
+}
+
+#[test]
+fn blocks_are_merged_and_answer_as_before() {
+    let disk = MemoryDisk::new();
+    let db = flushed(&disk, 1600, 25, Options::default());
+    let before = dump(&db);
+    assert_eq!((before.len(), db.status().blocks), (6400, 64));
+    while db.compact().unwrap() {}
+    let status = db.status();
+    assert!(status.blocks < 6 && status.merges > 0, "{status:?}");
+    assert_eq!(disk.list("tsdb/block").unwrap().len(), status.blocks);
+    assert_eq!(dump(&db), before);
+    disk.kill();
+    let db = open(&disk, Options::default());
+    assert_eq!(dump(&db), before);
+    assert_eq!(db.recovery().records, 0);
+}
+
+#[test]
+fn memory_is_given_back_when_no_reader_needs_it() {
+    let disk = MemoryDisk::new();
+    let db = flushed(&disk, 100, 1000, Options::default());
+    let querier = db.querier(i64::MIN, i64::MAX).unwrap();
+    let before = dump(&db);
+    db.checkpoint_now().unwrap();
+    assert!(db.stats(0).chunks > 0, "a reader may still need it");
+    put(&db, &[(1, 100 * 60_000, 1.0)]).unwrap();
+    // What is in both places is read once, and written once.
+    assert_eq!(dump(&db).len(), before.len() + 1);
+    db.checkpoint_now().unwrap();
+    assert_eq!(dump(&db).len(), before.len() + 1);
+    let count = |querier: &dyn storage::Querier| -> usize {
+        querier
+            .select(&hints(), &[])
+            .unwrap()
+            .map(|entry| entry.unwrap().samples.count())
+            .sum()
+    };
+    assert_eq!(count(&*querier), before.len());
+    drop(querier);
+    db.maintain(1);
+    assert_eq!(db.stats(0).chunks, 0);
+    assert_eq!(dump(&db).len(), before.len() + 1);
+}
+
+#[test]
+fn retention_drops_whole_blocks_and_series_with_them() {
+    let disk = MemoryDisk::new();
+    let options = Options {
+        retention_ms: 3_600_000,
+        ..Options::default()
+    };
+    let db = flushed(&disk, 60, 10, options);
+    put(&db, &[(9, 60 * 60_000, 1.0)]).unwrap();
+    let now = 60 * 60_000 + 3_600_000 - 60_000 * 15;
+    db.maintain(now);
+    assert_eq!(db.status().blocks, 2, "the newest of each is young enough");
+    db.maintain(now + 3_600_000);
+    db.maintain(now + 3_700_000);
+    assert_eq!((db.status().blocks, db.status().series), (0, 0));
+    assert!(disk.list("tsdb/block").unwrap().is_empty());
+}
+
+#[test]
+fn retention_by_size_drops_the_oldest_blocks() {
+    let disk = MemoryDisk::new();
+    let db = flushed(&disk, 100, 10, Options::default());
+    let status = db.status();
+    let half = status.block_bytes / 2;
+    db.set_retention(0, half + status.wal_bytes + status.catalog_bytes);
+    db.maintain(1);
+    db.maintain(100_000);
+    let status = db.status();
+    assert!((4..=5).contains(&status.blocks), "{status:?}");
+    assert_eq!(dump(&db).len(), status.blocks * 40);
+    assert!(dump(&db)[0].contains(" 3"), "the newest are left");
+}
+
+#[test]
+fn deleted_samples_are_gone_from_blocks_when_they_are_cleaned() {
+    let disk = MemoryDisk::new();
+    let options = Options {
+        out_of_order_window_ms: 100 * 60_000,
+        ..Options::default()
+    };
+    let db = flushed(&disk, 100, 10, options.clone());
+    let one = [Matcher::equal("i", "1")];
+    assert_eq!(db.delete_series(&one, 0, 50 * 60_000 - 1).unwrap(), 1);
+    // At a deleted time there may be a sample again.
+    put(&db, &[(1, 20 * 60_000, 7.5)]).unwrap();
+    let before = dump(&db);
+    assert_eq!(before.len(), 400 - 50 + 1);
+    let bytes = db.status().block_bytes;
+    for _ in 0..2 {
+        db.clean_tombstones().unwrap();
+        assert_eq!(dump(&db), before);
+    }
+    assert!(db.status().block_bytes < bytes + 200);
+    disk.kill();
+    assert_eq!(dump(&open(&disk, options)), before);
+}
+
+#[test]
+fn histograms_go_on_across_flushes_and_starts() {
+    let disk = MemoryDisk::new();
+    let db = open(&disk, Options::default());
+    let reference = storage::reference::ReferenceStorage::new();
+    let append = |store: &dyn Storage, t: i64, value: SampleValue| {
+        let mut batch = store.appender();
+        let sample = Sample {
+            timestamp_ms: t,
+            start_timestamp_ms: 0,
+            value,
+        };
+        batch.append(None, &series(1), sample).unwrap();
+        batch.commit().unwrap();
+    };
+    let mut db = db;
+    for t in 0..20 {
+        let value = if t == 13 {
+            SampleValue::Float(crate::model::stale_nan())
+        } else {
+            let mut histogram = chunk::tests::histogram(3);
+            histogram.zero_count += t as u64;
+            histogram.count = 9 + t as u64;
+            SampleValue::Histogram(Arc::new(histogram))
+        };
+        append(&db, t, value.clone());
+        let value = if t == 13 {
+            batch::stale_histogram()
+        } else {
+            value
+        };
+        append(&reference, t, value);
+        if t % 4 == 3 {
+            db.checkpoint_now().unwrap();
+        }
+        if t % 6 == 5 {
+            disk.kill();
+            db = open(&disk, Options::default());
+        }
+    }
+    let text = |store: &dyn Storage| -> Vec<String> {
+        let querier = store.querier(i64::MIN, i64::MAX).unwrap();
+        let mut entries = querier.select(&hints(), &[]).unwrap();
+        let entry = entries.next().unwrap().unwrap();
+        entry
+            .samples
+            .map(|sample| format!("{:?}", sample.unwrap()))
+            .collect()
+    };
+    assert_eq!(text(&db), text(&reference));
 }
 
 #[test]

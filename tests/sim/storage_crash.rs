@@ -8,7 +8,7 @@ use fastrand::Rng;
 use watchfire::disk::Disk;
 use watchfire::disk::faulty::FaultyDisk;
 use watchfire::model::{Labels, Matcher, Sample, SampleValue};
-use watchfire::storage::{SelectHints, Storage};
+use watchfire::storage::{Error, SelectHints, Storage};
 use watchfire::tsdb::{Db, Options};
 
 /// A series and a time.
@@ -147,7 +147,12 @@ impl Run {
     }
 
     fn step(&mut self, db: &Db) {
-        self.now_ms += self.rng.i64(1..30_000);
+        self.now_ms += if self.rng.u8(0..40) == 0 {
+            // Over the end of a block's time.
+            7_200_000
+        } else {
+            self.rng.i64(1..30_000)
+        };
         if self.mode == Mode::FullDisk {
             match self.rng.u8(0..12) {
                 0 => {
@@ -162,6 +167,13 @@ impl Run {
         self.append(db);
         if self.rng.u8(0..25) == 0 {
             self.delete(db);
+        }
+        if self.rng.u8(0..6) == 0 {
+            // A disk that fails is met by the next maintenance too, which is where it is looked at.
+            let _ = db.compact();
+        }
+        if self.rng.u8(0..60) == 0 {
+            let _ = db.clean_tombstones();
         }
         if self.rng.u8(0..3) > 0 {
             let done = db.maintain(self.now_ms);
@@ -243,10 +255,11 @@ impl Run {
         let files = self.disk.files().clone();
         for _ in 0..self.rng.usize(0..3) {
             let mut paths = Vec::new();
-            for dir in ["tsdb/wal", "tsdb/checkpoint"] {
+            for dir in ["tsdb/wal", "tsdb/block", "tsdb/catalog"] {
                 let names = files.list(dir).unwrap();
                 paths.extend(names.into_iter().map(|name| format!("{dir}/{name}")));
             }
+            paths.push("tsdb/manifest".to_owned());
             if !paths.is_empty() {
                 let path = &paths[self.rng.usize(0..paths.len())];
                 self.disk.flip_random_bit(path);
@@ -337,6 +350,15 @@ fn labels(series: usize) -> Labels {
 }
 
 fn dump(db: &Db) -> Samples {
+    // Who meets a damaged page is told; who comes later reads what is left.
+    loop {
+        if let Ok(samples) = try_dump(db) {
+            return samples;
+        }
+    }
+}
+
+fn try_dump(db: &Db) -> Result<Samples, Error> {
     let hints = SelectHints {
         min_ms: i64::MIN,
         max_ms: i64::MAX,
@@ -345,14 +367,14 @@ fn dump(db: &Db) -> Samples {
         limit: 0,
         sorted: true,
     };
-    let querier = db.querier(i64::MIN, i64::MAX).unwrap();
+    let querier = db.querier(i64::MIN, i64::MAX)?;
     let mut samples = Samples::new();
-    for entry in querier.select(&hints, &[]).unwrap() {
-        let entry = entry.unwrap();
+    for entry in querier.select(&hints, &[])? {
+        let entry = entry?;
         let series: usize = entry.labels.get("i").unwrap().parse().unwrap();
         let mut last = i64::MIN;
         for sample in entry.samples {
-            let sample = sample.unwrap();
+            let sample = sample?;
             assert!(sample.timestamp_ms > last, "times rise");
             last = sample.timestamp_ms;
             if let SampleValue::Float(v) = sample.value {
@@ -360,5 +382,5 @@ fn dump(db: &Db) -> Samples {
             }
         }
     }
-    samples
+    Ok(samples)
 }

@@ -64,7 +64,12 @@ impl Run {
         let reference = ReferenceStorage::with_order(order);
         let mut db = self.open();
         for step in 0..100 {
-            self.now_ms += self.rng.i64(1..30_000);
+            self.now_ms += if self.rng.u8(0..30) == 0 {
+                // Over the end of a block's time.
+                2 * 3_600_000
+            } else {
+                self.rng.i64(1..30_000)
+            };
             self.append(&db, &reference);
             let done = db.maintain(self.now_ms);
             assert!(
@@ -83,6 +88,7 @@ impl Run {
                     db = self.open();
                 }
                 2 => db.checkpoint_now().unwrap(),
+                3 => while db.compact().unwrap() {},
                 _ => {}
             }
             if step % 7 == 0 {

@@ -52,7 +52,7 @@ async fn act(state: &State, params: &Params, action: Action) -> Result<(), Failu
         .ok_or_else(|| Failure::new(ErrorKind::Unavailable, "admin APIs disabled"))?;
     let internal = |e: &dyn std::fmt::Display| Failure::new(ErrorKind::Internal, e.to_string());
     let work: Work = match action {
-        Action::Clean => Box::new(Db::checkpoint_now),
+        Action::Clean => Box::new(Db::clean_tombstones),
         Action::Delete => {
             let mut sets = Vec::new();
             for text in params.all("match[]") {

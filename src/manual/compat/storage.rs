@@ -9,8 +9,9 @@
 //! | exemplars: ring, 128 characters, order, feature `exemplar-storage` | as upstream |
 //! | isolation: a query sees whole batches only | as upstream; label names and values too |
 //! | label names and values | only of series with samples near the range asked for; upstream answers from whole blocks |
-//! | retention by time and size | samples are let go by chunk, not by block; size counts samples in memory |
-//! | `/api/v1/admin/tsdb/delete_series`, `clean_tombstones` | work; `snapshot` is not there yet |
+//! | memory | holds labels of all series within the retention and samples since the last flush (10 minutes to 2 hours); the rest is in blocks |
+//! | retention by time and size | by whole blocks, as upstream; blocks are of 2 h and 24 h (2 h when the retention is under 10 days); size counts blocks, catalog and log |
+//! | `/api/v1/admin/tsdb/delete_series`, `clean_tombstones` | work (`clean_tombstones` writes the blocks again that hold deleted samples); `snapshot` is not there yet |
 //! | `/api/v1/write` | 1.0 and 2.0, snappy. 503 when the disk is full, where upstream says 500 |
 //! | `/federate` | text format; native histograms show count and sum alone; protobuf is not offered |
 //! | data folder | our own format ([`crate::manual::disk_format`]) under `tsdb/`; Prometheus blocks are neither read nor touched |

@@ -83,36 +83,26 @@ impl Chunk {
         self.max_ms
     }
 
+    /// Whether its samples are native histograms.
+    pub(crate) const fn is_histogram(&self) -> bool {
+        matches!(self.kind, Kind::Histogram | Kind::FloatHistogram)
+    }
+
     /// Bytes on the heap.
     pub(crate) const fn memory(&self) -> usize {
         self.bytes.len() + size_of::<Self>() + 16
     }
 
-    /// Appends the chunk for a checkpoint; only the first `count` samples count, the last of which is
-    /// at `max_ms`.
-    fn put(&self, out: &mut Vec<u8>, count: u32, max_ms: i64) {
+    /// Appends the chunk to a page.
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
         out.push(self.kind.byte());
-        put_varint(out, u64::from(count));
+        put_varint(out, u64::from(self.count));
         put_zigzag(out, self.min_ms);
-        put_zigzag(out, max_ms.wrapping_sub(self.min_ms));
+        put_zigzag(out, self.max_ms.wrapping_sub(self.min_ms));
         put_bytes(out, &self.bytes);
     }
 
-    /// Appends the first `limit` samples for a checkpoint.
-    pub(crate) fn put_prefix(self: &Arc<Self>, out: &mut Vec<u8>, limit: u32) -> Result<(), Error> {
-        if limit >= self.count {
-            self.put(out, self.count, self.max_ms);
-            return Ok(());
-        }
-        let mut max_ms = self.min_ms;
-        for sample in Samples::new(Arc::clone(self), limit) {
-            max_ms = sample?.timestamp_ms;
-        }
-        self.put(out, limit, max_ms);
-        Ok(())
-    }
-
-    /// Reads what [`Self::put_prefix`] wrote. The samples themselves are checked when they are read.
+    /// Reads what [`Self::put`] wrote. The samples themselves are checked when they are read.
     pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
         let kind = Kind::from_byte(reader.u8()?)?;
         let count = u32::try_from(reader.varint()?).map_err(|_| Error::Invalid("chunk"))?;
@@ -196,10 +186,6 @@ impl OpenChunk {
         pushed
     }
 
-    pub(crate) const fn count(&self) -> u32 {
-        self.count
-    }
-
     pub(crate) const fn min_ms(&self) -> i64 {
         self.min_ms
     }
@@ -229,23 +215,6 @@ impl OpenChunk {
             max_ms: self.max_ms,
             bytes: bytes.into(),
         }
-    }
-
-    /// Goes on with a stored chunk: its samples are read and written again.
-    pub(crate) fn reopen(chunk: &Arc<Chunk>) -> Result<Self, Error> {
-        let mut open: Option<Self> = None;
-        for sample in Samples::new(Arc::clone(chunk), u32::MAX) {
-            let sample = sample?;
-            match &mut open {
-                None => open = Some(Self::start(&sample)),
-                Some(open) => {
-                    if !open.push(&sample) {
-                        return Err(Error::Invalid("chunk"));
-                    }
-                }
-            }
-        }
-        open.ok_or(Error::UnexpectedEnd)
     }
 }
 

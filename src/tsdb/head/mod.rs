@@ -1,10 +1,12 @@
-//! What is in memory: series with their samples, the postings over their labels, exemplars.
+//! What is in memory: series with their newest samples, the index over their labels, exemplars.
 //!
 //! The head is a function of the batches that were applied to it, in their order: a commit and a replay of
-//! the log go through the same [`Head::apply`]. It never touches the disk.
+//! the log go through the same [`Head::apply`]. It writes nothing to the disk; blocks are read only to
+//! compare a sample with what is there.
 
 mod exemplars;
-mod postings;
+mod index;
+mod list;
 mod save;
 mod series;
 mod stats;
@@ -17,12 +19,15 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::batch::{Batch, SeriesId};
+use super::block::SeriesSpan;
+use super::blocks::Blocks;
 use crate::model::{Exemplar, Labels, Matcher, Metadata, Sample, SampleValue};
 use crate::storage::AppendError;
 
 pub(crate) use exemplars::{Exemplars, check_order};
-pub(crate) use postings::{Postings, Values};
-pub(crate) use series::{Pushed, Series};
+pub(crate) use index::{Index, PairId, Values};
+pub(crate) use save::{LoadedPairs, PairTexts};
+pub(crate) use series::{Fresh, Pushed, Series, Tombstone};
 pub use stats::{HeadStats, NamedCount};
 pub(crate) use table::Table;
 pub(crate) use view::SeriesView;
@@ -30,11 +35,17 @@ pub(crate) use view::SeriesView;
 /// compat: upstream refuses samples that are older than the newest by more than half its chunk range.
 const OUT_OF_BOUNDS_MS: i64 = 3600 * 1000;
 
+/// Series that are looked at under one lock.
+const SERIES_PER_LOCK: usize = 1024;
+
 /// Series and samples in memory.
 #[derive(Debug)]
 pub(crate) struct Head {
     table: Table,
-    postings: Postings,
+    index: Index,
+    blocks: Arc<Blocks>,
+    /// How often the blocks have changed.
+    generation: u64,
     exemplars: Exemplars,
     metadata: BTreeSet<Arc<Metadata>>,
     /// Number of the newest batch that was applied.
@@ -42,10 +53,26 @@ pub(crate) struct Head {
     /// First and last time of all samples.
     span: Option<(i64, i64)>,
     counters: Counters,
-    /// Series that were let go since the newest checkpoint.
+    /// Series that were let go since the catalog was written.
     removed: Vec<SeriesId>,
-    /// Views that readers have pinned: batch number, how many.
-    readers: Mutex<BTreeMap<u64, usize>>,
+    readers: Mutex<Readers>,
+}
+
+/// What readers and flushes have pinned, each with how many.
+#[derive(Debug, Default)]
+struct Readers {
+    sequences: BTreeMap<u64, usize>,
+    /// Of readers alone.
+    generations: BTreeMap<u64, usize>,
+}
+
+fn count_down(counts: &mut BTreeMap<u64, usize>, key: u64) {
+    if let Some(count) = counts.get_mut(&key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(&key);
+        }
+    }
 }
 
 /// What happened since the start.
@@ -74,11 +101,21 @@ pub(crate) struct Applied {
     pub(crate) new_series: usize,
 }
 
+/// What a reader sees: batches up to `sequence`, and the blocks that were there.
+#[derive(Debug, Clone)]
+pub(crate) struct Pin {
+    pub(crate) sequence: u64,
+    pub(crate) blocks: Arc<Blocks>,
+    generation: u64,
+}
+
 impl Head {
     pub(crate) fn new(exemplars_max: usize) -> Self {
         Self {
             table: Table::default(),
-            postings: Postings::default(),
+            index: Index::default(),
+            blocks: Arc::default(),
+            generation: 0,
             exemplars: Exemplars::new(exemplars_max),
             metadata: BTreeSet::new(),
             sequence: 0,
@@ -93,8 +130,27 @@ impl Head {
         &self.table
     }
 
-    pub(crate) const fn postings(&self) -> &Postings {
-        &self.postings
+    pub(crate) const fn index(&self) -> &Index {
+        &self.index
+    }
+
+    pub(crate) const fn blocks(&self) -> &Arc<Blocks> {
+        &self.blocks
+    }
+
+    /// Shows other blocks from now on; who has pinned the list before keeps it. Returns the generation of the
+    /// new list.
+    pub(crate) fn set_blocks(&mut self, blocks: Blocks) -> u64 {
+        self.blocks = Arc::new(blocks);
+        self.generation += 1;
+        self.generation
+    }
+
+    /// Whether some reader still reads from a list of blocks before a generation.
+    pub(crate) fn reads_before(&self, generation: u64) -> bool {
+        let readers = self.readers.lock();
+        let oldest = readers.generations.first_key_value();
+        oldest.is_some_and(|(oldest, _)| *oldest < generation)
     }
 
     pub(crate) const fn exemplars(&self) -> &Exemplars {
@@ -113,58 +169,92 @@ impl Head {
         self.counters
     }
 
-    /// Pins the view of now for a reader.
-    pub(crate) fn pin(&self) -> u64 {
-        *self.readers.lock().entry(self.sequence).or_default() += 1;
-        self.sequence
+    /// The labels of a series.
+    pub(crate) fn labels(&self, id: SeriesId) -> Option<Labels> {
+        Some(self.index.labels(&self.table.get(id)?.pairs))
     }
 
-    /// Gives a pinned view back.
-    pub(crate) fn unpin(&self, sequence: u64) {
+    /// The number of the series with these labels.
+    pub(crate) fn find(&self, labels: &Labels) -> Option<SeriesId> {
+        self.table.find(&self.index.pair_ids(labels)?)
+    }
+
+    /// Whether a number is that of a series with these labels.
+    pub(crate) fn is(&self, id: SeriesId, labels: &Labels) -> bool {
+        self.table
+            .get(id)
+            .is_some_and(|series| self.index.is_same(&series.pairs, labels))
+    }
+
+    /// Pins the view of now for a reader.
+    pub(crate) fn pin(&self) -> Pin {
         let mut readers = self.readers.lock();
-        if let Some(count) = readers.get_mut(&sequence) {
-            *count -= 1;
-            if *count == 0 {
-                readers.remove(&sequence);
-            }
+        *readers.sequences.entry(self.sequence).or_default() += 1;
+        *readers.generations.entry(self.generation).or_default() += 1;
+        Pin {
+            sequence: self.sequence,
+            blocks: Arc::clone(&self.blocks),
+            generation: self.generation,
         }
     }
 
+    /// Gives a pinned view back.
+    pub(crate) fn unpin(&self, pin: &Pin) {
+        let mut readers = self.readers.lock();
+        count_down(&mut readers.sequences, pin.sequence);
+        count_down(&mut readers.generations, pin.generation);
+    }
+
+    /// Pins the view of now for a flush.
+    pub(crate) fn pin_flush(&self) -> u64 {
+        let mut readers = self.readers.lock();
+        *readers.sequences.entry(self.sequence).or_default() += 1;
+        self.sequence
+    }
+
+    /// Gives the view of a flush back.
+    pub(crate) fn unpin_flush(&self, sequence: u64) {
+        count_down(&mut self.readers.lock().sequences, sequence);
+    }
+
     fn oldest_reader(&self) -> Option<u64> {
-        self.readers.lock().first_key_value().map(|(s, _)| *s)
+        let readers = self.readers.lock();
+        readers.sequences.first_key_value().map(|(s, _)| *s)
     }
 
     /// The number of a series, which is created when it is new; it shows up in queries only when a batch
     /// with it is applied. `None` when the numbers are used up.
     pub(crate) fn series_id(&mut self, labels: &Labels) -> Option<SeriesId> {
-        match self.table.find(labels) {
-            Some(id) => Some(id),
-            None => self.table.create(labels.clone()),
+        if let Some(id) = self.find(labels) {
+            return Some(id);
         }
+        let pairs = self.index.acquire(labels);
+        self.table.create(pairs)
     }
 
-    /// Whether a sample may follow what its series holds. `newest` is time and value of its newest
-    /// sample, of which the batch may hold one that the series does not have yet.
+    /// Whether a sample may follow what its series holds. `newest` is the time of its newest sample, of
+    /// which the batch may hold one that the series does not have yet; `there` finds the value that the
+    /// series or the batch has at the sample's time.
     pub(crate) fn check(
         &self,
-        series: Option<&Series>,
-        newest: Option<(i64, &SampleValue)>,
+        newest: Option<i64>,
+        there: impl FnOnce() -> Option<SampleValue>,
         sample: &Sample,
         window_ms: i64,
     ) -> Result<(), AppendError> {
         let t = sample.timestamp_ms;
         let head_max = self.span.map_or(t, |(_, max)| max);
         let in_bounds = t >= head_max.saturating_sub(OUT_OF_BOUNDS_MS);
+        let judge = |there: Option<SampleValue>| match there {
+            Some(value) if !same_but_hint(&value, &sample.value) => {
+                Err(AppendError::DuplicateTimestamp)
+            }
+            _ => Ok(()),
+        };
         if in_bounds {
             match newest {
-                Some((ms, value)) if t == ms => {
-                    return if same_but_hint(value, &sample.value) {
-                        Ok(())
-                    } else {
-                        Err(AppendError::DuplicateTimestamp)
-                    };
-                }
-                Some((ms, _)) if t < ms => {}
+                Some(newest) if t == newest => return judge(there()),
+                Some(newest) if t < newest => {}
                 _ => return Ok(()),
             }
         }
@@ -172,12 +262,7 @@ impl Head {
             if t < head_max.saturating_sub(window_ms) {
                 return Err(AppendError::TooOld);
             }
-            return match series.and_then(|series| series.value_at(t)) {
-                Some(value) if !same_but_hint(&value, &sample.value) => {
-                    Err(AppendError::DuplicateTimestamp)
-                }
-                _ => Ok(()),
-            };
+            return judge(there());
         }
         if in_bounds {
             Err(AppendError::OutOfOrder)
@@ -186,12 +271,21 @@ impl Head {
         }
     }
 
+    /// The value that a series has at a time.
+    pub(crate) fn value_at(&self, id: SeriesId, ms: i64) -> Option<SampleValue> {
+        let series = self.table.get(id)?;
+        if series.newest_ms() == Some(ms) {
+            return series.last(id, &self.blocks);
+        }
+        series.value_at(id, ms, &self.blocks)
+    }
+
     /// Applies a batch under its number: all of it becomes visible at once. What cannot be added
     /// (a sample that another batch has overtaken) is left out.
     pub(crate) fn apply(&mut self, sequence: u64, batch: Batch) -> Applied {
         let mut applied = Applied::default();
         for (id, labels) in batch.series {
-            self.define(id, labels);
+            self.define(id, &labels);
         }
         let oldest_reader = self.oldest_reader();
         let mut orphans = 0;
@@ -203,7 +297,7 @@ impl Head {
             series.mark(sequence, oldest_reader);
             let ms = sample.timestamp_ms;
             let is_histogram = !matches!(sample.value, SampleValue::Float(_));
-            match series.push(sample, batch.out_of_order) {
+            match series.push(id, sample, batch.out_of_order, &self.blocks) {
                 Pushed::InOrder => {}
                 Pushed::Late => self.counters.out_of_order_samples_appended += 1,
                 Pushed::Repeated | Pushed::Refused => continue,
@@ -211,7 +305,7 @@ impl Head {
             if !series.state.indexed {
                 series.state.indexed = true;
                 applied.new_series += 1;
-                self.postings.insert(id, &series.labels);
+                self.index.insert(id, &series.pairs);
             }
             applied.samples += 1;
             self.counters.histograms_appended += u64::from(is_histogram);
@@ -232,23 +326,42 @@ impl Head {
     }
 
     /// Makes sure that a series of the log exists under its number, known to be logged.
-    pub(crate) fn define(&mut self, id: SeriesId, labels: Labels) {
+    pub(crate) fn define(&mut self, id: SeriesId, labels: &Labels) {
         if self.table.get(id).is_none() {
-            // The labels may still stand under a number that was let go before the crash.
-            if let Some(older) = self.table.find(&labels) {
-                self.remove(&[older]);
-            }
-            self.table.insert(id, labels);
+            let pairs = self.index.acquire(labels);
+            self.define_pairs(id, pairs);
         }
         if let Some(series) = self.table.get_mut(id) {
             series.state.logged = true;
         }
     }
 
+    fn define_pairs(&mut self, id: SeriesId, pairs: Box<[PairId]>) {
+        // The labels may still stand under a number that was let go before the crash.
+        if let Some(older) = self.table.find(&pairs) {
+            self.remove(&[older]);
+        }
+        self.table.insert(id, pairs);
+    }
+
+    /// Notes what a block holds of a series. Series that are let go are not known.
+    pub(crate) fn extend(&mut self, span: SeriesSpan) {
+        self.table.reserve_ids(span.id.saturating_add(1));
+        if let Some(series) = self.table.get_mut(span.id) {
+            series.extend(span.first_ms, span.last_ms, span.is_histogram);
+            if !series.state.indexed {
+                series.state.indexed = true;
+                self.index.insert(span.id, &series.pairs);
+            }
+            let (min, max) = self.span.unwrap_or((span.first_ms, span.last_ms));
+            self.span = Some((min.min(span.first_ms), max.max(span.last_ms)));
+        }
+    }
+
     fn add_exemplar(&mut self, id: SeriesId, exemplar: Exemplar) {
-        if let Some(series) = self.table.get(id) {
+        if let Some(labels) = self.labels(id) {
             let before = self.exemplars.next();
-            self.exemplars.push(&series.labels, exemplar);
+            self.exemplars.push(&labels, exemplar);
             self.counters.exemplars_appended += self.exemplars.next() - before;
         }
     }
@@ -266,75 +379,124 @@ impl Head {
         }
     }
 
-    /// Marks times of series as deleted; returns how many series had something there.
-    pub(crate) fn delete(&mut self, ids: &[SeriesId], min_ms: i64, max_ms: i64) -> usize {
+    /// Marks times of series as deleted by record `sequence`; returns how many series had something there.
+    pub(crate) fn delete(
+        &mut self,
+        ids: &[SeriesId],
+        min_ms: i64,
+        max_ms: i64,
+        sequence: u64,
+    ) -> usize {
+        self.sequence = self.sequence.max(sequence);
         ids.iter()
             .filter(|id| {
                 self.table
                     .get_mut(**id)
-                    .is_some_and(|series| series.delete(min_ms, max_ms))
+                    .is_some_and(|series| series.delete(min_ms, max_ms, sequence))
             })
             .count()
     }
 
-    /// Notes that a record without samples was applied.
-    pub(crate) fn advance(&mut self, sequence: u64) {
-        self.sequence = self.sequence.max(sequence);
+    /// Forgets which series the log names: those that the catalog does not have, or all of them.
+    pub(crate) fn unlog(&mut self, all: bool) {
+        let mut from = Some(0);
+        while let Some(id) = from {
+            let (ids, next) = self.table.ids_from(id, SERIES_PER_LOCK);
+            from = next;
+            for id in ids {
+                if let Some(series) = self.table.get_mut(id) {
+                    series.state.logged &= series.state.saved && !all;
+                }
+            }
+        }
     }
 
-    /// The series that fulfil all matchers and may have samples in range for a reader, the oldest first.
-    pub(crate) fn select(
+    /// The series that fulfil all matchers, by number, which is the oldest first.
+    pub(crate) fn select(&self, matchers: &[Matcher]) -> Vec<SeriesId> {
+        self.index.select(matchers, &self.table)
+    }
+
+    /// What a reader sees of a series between two times (inclusive); `None` when there can be nothing.
+    pub(crate) fn view(
         &self,
-        sequence: u64,
+        id: SeriesId,
+        pin: &Pin,
         min_ms: i64,
         max_ms: i64,
-        matchers: &[Matcher],
-    ) -> Vec<(Labels, SeriesId)> {
-        self.postings
-            .select(matchers, &self.table)
-            .into_iter()
-            .filter_map(|id| {
-                let series = self.table.get(id)?;
-                series
-                    .is_live(sequence, min_ms, max_ms)
-                    .then(|| (series.labels.clone(), id))
-            })
-            .collect()
+    ) -> Option<SeriesView> {
+        let series = self.table.get(id)?;
+        if !series.is_live(pin.sequence, min_ms, max_ms) {
+            return None;
+        }
+        let limit = series.limit(pin.sequence);
+        let source = (id, series);
+        Some(SeriesView::new(source, limit, &pin.blocks, min_ms, max_ms))
     }
 
-    /// Lets go of what is older than `cutoff_ms` among the next `limit` series from number `from` on.
-    /// Returns where to go on; `None` at the end.
+    /// What the next series from number `from` on have that came after batch `since` and up to batch
+    /// `sequence`. Returns it with where to go on.
+    pub(crate) fn fresh(
+        &self,
+        since: Option<u64>,
+        sequence: u64,
+        from: SeriesId,
+    ) -> (Vec<(SeriesId, Fresh)>, Option<SeriesId>) {
+        let (ids, next) = self.table.ids_from(from, SERIES_PER_LOCK);
+        let mut found = Vec::new();
+        for id in ids {
+            if let Some(series) = self.table.get(id)
+                && series.has_samples()
+            {
+                let since = since.map_or(series::Limit::NOTHING, |since| series.limit(since));
+                let fresh = series.fresh(since, series.limit(sequence));
+                if !fresh.is_empty() {
+                    found.push((id, fresh));
+                }
+            }
+        }
+        (found, next)
+    }
+
+    /// Lets the next series from number `from` on drop what a block holds: everything up to batch
+    /// `sequence`. Returns where to go on.
+    pub(crate) fn flushed(&mut self, sequence: u64, from: SeriesId) -> Option<SeriesId> {
+        let (ids, next) = self.table.ids_from(from, SERIES_PER_LOCK);
+        for id in ids {
+            if let Some(series) = self.table.get_mut(id)
+                && series.has_samples()
+            {
+                let limit = series.limit(sequence);
+                series.flushed(limit);
+            }
+        }
+        next
+    }
+
+    /// Lets go of what is older than `cutoff_ms` among the next series from number `from` on, of which
+    /// blocks hold nothing older than `left_ms`. Returns where to go on; `None` at the end.
     pub(crate) fn drop_before(
         &mut self,
         cutoff_ms: i64,
+        left_ms: i64,
         from: SeriesId,
-        limit: usize,
     ) -> Option<SeriesId> {
-        let ids: Vec<SeriesId> = self
-            .table
-            .iter_from(from)
-            .take(limit)
-            .map(|(id, _)| id)
-            .collect();
-        let empty: Vec<SeriesId> = ids
-            .iter()
-            .copied()
+        let (ids, next) = self.table.ids_from(from, SERIES_PER_LOCK);
+        let gone: Vec<SeriesId> = ids
+            .into_iter()
             .filter(|id| {
                 self.table
                     .get_mut(*id)
-                    .is_some_and(|series| series.drop_before(cutoff_ms))
+                    .is_some_and(|series| series.drop_before(cutoff_ms, left_ms))
             })
             .collect();
-        self.remove(&empty);
-        ids.last()
-            .filter(|_| ids.len() == limit)
-            .and_then(|last| last.checked_add(1))
+        self.remove(&gone);
+        next
     }
 
     /// Notes after retention that nothing older is left.
-    pub(crate) fn raise_min(&mut self, cutoff_ms: i64) {
+    pub(crate) fn raise_min(&mut self, left_ms: i64) {
         if let Some((min, max)) = &mut self.span {
-            *min = (*min).max(cutoff_ms).min(*max);
+            *min = (*min).max(left_ms).min(*max);
         }
         self.metadata
             .retain(|metadata| Arc::strong_count(metadata) > 1);
@@ -346,15 +508,19 @@ impl Head {
         }
         let mut gone = Vec::new();
         for id in ids {
-            if let Some(series) = self.table.remove(*id)
-                && series.state.indexed
-            {
-                self.counters.series_removed += 1;
-                self.removed.push(*id);
-                gone.push((*id, series.labels));
+            if let Some(series) = self.table.remove(*id) {
+                if series.state.indexed {
+                    self.counters.series_removed += 1;
+                    self.removed.push(*id);
+                    gone.push((*id, series.pairs));
+                } else {
+                    self.index.release(&series.pairs);
+                }
             }
         }
-        self.postings.remove(&gone);
+        if !gone.is_empty() {
+            self.index.remove(&gone);
+        }
     }
 }
 

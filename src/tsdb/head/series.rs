@@ -1,74 +1,77 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::index::PairId;
 use super::same_but_hint;
-use super::view::SeriesView;
-use crate::codec::Error;
-use crate::model::{Labels, Metadata, Sample, SampleValue};
+use crate::model::{Metadata, Sample, SampleValue};
 use crate::storage::read_hints::with_read_hint;
-use crate::tsdb::batch::{stale_float_histogram, stale_histogram};
+use crate::tsdb::batch::{SeriesId, stale_float_histogram, stale_histogram};
+use crate::tsdb::blocks::Blocks;
 use crate::tsdb::chunk::{Chunk, OpenChunk, Samples};
 
-/// A series with its samples.
+/// A series with its samples since the newest flush; what came before is in blocks.
 ///
-/// Samples and chunks have absolute numbers that never change: retention removes from the front, appends add
-/// at the end. So "the first n samples" is a view that stays true, which is what isolation and
-/// checkpoints are built on.
+/// In order, times only rise: "what came up to time t" is a view that stays true, which is what isolation
+/// and flushes are built on.
 #[derive(Debug)]
 pub(crate) struct Series {
-    pub(crate) labels: Labels,
-    /// Full chunks, oldest first.
-    pub(super) sealed: Vec<Arc<Chunk>>,
-    pub(super) open: Option<OpenChunk>,
-    /// The value of the newest sample in order.
+    pub(crate) pairs: Box<[PairId]>,
+    /// No sample is older; there may be none at this time.
+    pub(super) first_ms: i64,
+    /// Time of the newest sample in order; `i64::MIN` when there is none.
+    pub(super) newest_ms: i64,
+    /// The value of the newest sample in order. After a start it is only in a block.
     last: Option<SampleValue>,
-    /// Number of `sealed[0]`.
-    pub(super) first_chunk: u64,
-    /// Number of the first sample of `sealed[0]`.
-    pub(super) first_sample: u64,
-    /// Number of the next sample.
-    pub(super) next_sample: u64,
-    /// What was there before batches that some reader must not see yet.
-    marks: Vec<Mark>,
+    pub(super) open: Option<Box<OpenChunk>>,
     pub(super) extra: Option<Box<Extra>>,
+    /// What was there before batches that some reader must not see yet, newest first.
+    marks: Option<Box<Mark>>,
     pub(crate) state: SeriesState,
-    pub(super) saved: Saved,
 }
 
 /// Where a series stands between its creation and the disk.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct SeriesState {
-    /// Its labels are in the log or in a checkpoint.
+    /// Its labels are in the log or in the catalog.
     pub(crate) logged: bool,
-    /// It is in the postings: a batch with it was committed.
+    /// It is in the index: a batch with it was committed.
     pub(crate) indexed: bool,
-    /// Retention has looked at it once while it was empty.
-    pub(crate) seen_empty: bool,
+    /// Retention has looked at it and found nothing left: it goes next time, unless something comes.
+    pub(crate) doomed: bool,
+    /// Labels, metadata and tombstones are as in the catalog.
+    pub(super) saved: bool,
+    /// `last` is only in a block and is a native histogram.
+    pub(super) ends_in_histogram: bool,
 }
 
-/// What the newest checkpoint holds of a series.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Saved {
-    /// Number of the first chunk that it holds in part or not at all.
-    pub(super) chunk: u64,
-    /// Number of the first sample that it does not hold.
-    pub(super) sample: u64,
-    /// How many late samples it holds.
-    pub(super) late: u32,
-    /// Labels, metadata and tombstones are as in the checkpoint.
-    pub(super) rest: bool,
+impl SeriesState {
+    /// Whether a batch may name the series by its number alone: the log knows it, and it will not go before the
+    /// batch is committed.
+    pub(crate) const fn is_safe(self) -> bool {
+        self.logged && !self.doomed
+    }
 }
 
 /// What few series have.
 #[derive(Debug, Default)]
 pub(super) struct Extra {
+    /// Full chunks, oldest first.
+    pub(super) sealed: Vec<Arc<Chunk>>,
     /// Samples that were older than the newest when they came.
     pub(super) late: BTreeMap<i64, Late>,
     /// How many late samples ever came.
     pub(super) late_count: u32,
-    /// Deleted times, inclusive.
-    pub(super) tombstones: Vec<(i64, i64)>,
+    pub(super) tombstones: Vec<Tombstone>,
     pub(super) metadata: Option<Arc<Metadata>>,
+}
+
+impl Extra {
+    fn is_empty(&self) -> bool {
+        self.sealed.is_empty()
+            && self.late_count == 0
+            && self.tombstones.is_empty()
+            && self.metadata.is_none()
+    }
 }
 
 /// A late sample.
@@ -79,11 +82,27 @@ pub(super) struct Late {
     pub(super) sample: Sample,
 }
 
-#[derive(Debug, Clone, Copy)]
+/// A stretch of deleted times. It hides samples in order in memory, and samples in blocks that hold nothing newer
+/// than `sequence`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tombstone {
+    pub(crate) min_ms: i64,
+    pub(crate) max_ms: i64,
+    /// The record that said so.
+    pub(crate) sequence: u64,
+}
+
+impl Tombstone {
+    const fn covers(&self, from: i64, to: i64) -> bool {
+        self.min_ms <= from && self.max_ms >= to
+    }
+}
+
+#[derive(Debug)]
 struct Mark {
     sequence: u64,
-    next_sample: u64,
-    late_count: u32,
+    limit: Limit,
+    older: Option<Box<Mark>>,
 }
 
 /// What became of a sample.
@@ -100,71 +119,102 @@ pub(crate) enum Pushed {
 /// How far a reader sees into a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limit {
-    pub(super) next_sample: u64,
+    pub(super) newest_ms: i64,
     pub(super) late_count: u32,
 }
 
+impl Limit {
+    /// A reader who sees nothing.
+    pub(super) const NOTHING: Self = Self {
+        newest_ms: i64::MIN,
+        late_count: 0,
+    };
+}
+
 impl Series {
-    pub(crate) fn new(labels: Labels) -> Self {
+    pub(crate) fn new(pairs: Box<[PairId]>) -> Self {
         Self {
-            labels,
-            sealed: Vec::new(),
-            open: None,
+            pairs,
+            first_ms: i64::MAX,
+            newest_ms: i64::MIN,
             last: None,
-            first_chunk: 0,
-            first_sample: 0,
-            next_sample: 0,
-            marks: Vec::new(),
+            open: None,
             extra: None,
+            marks: None,
             state: SeriesState::default(),
-            saved: Saved::default(),
         }
     }
 
-    /// Time and value of the newest sample in order.
-    pub(crate) fn newest(&self) -> Option<(i64, &SampleValue)> {
-        Some((self.open.as_ref()?.max_ms(), self.last.as_ref()?))
+    /// Time of the newest sample in order.
+    pub(crate) const fn newest_ms(&self) -> Option<i64> {
+        if self.first_ms <= self.newest_ms {
+            Some(self.newest_ms)
+        } else {
+            None
+        }
+    }
+
+    /// The value of the newest sample in order, from a block if need be.
+    pub(crate) fn last(&self, id: SeriesId, blocks: &Blocks) -> Option<SampleValue> {
+        match &self.last {
+            Some(last) => Some(last.clone()),
+            None => blocks.value_at(id, self.newest_ms()?, self.tombstones()),
+        }
     }
 
     /// Notes what was there before the batch `sequence`, for readers that pinned an earlier view.
     pub(super) fn mark(&mut self, sequence: u64, oldest_reader: Option<u64>) {
         let Some(oldest) = oldest_reader else {
-            if !self.marks.is_empty() {
-                self.marks = Vec::new();
-            }
+            self.marks = None;
             return;
         };
-        if self.marks.last().is_some_and(|m| m.sequence == sequence) {
+        if self.marks.as_ref().is_some_and(|m| m.sequence == sequence) {
             return;
         }
-        self.marks.retain(|mark| mark.sequence > oldest);
-        self.marks.push(Mark {
+        let mut link = &mut self.marks;
+        while link.as_ref().is_some_and(|mark| mark.sequence > oldest) {
+            match link {
+                Some(mark) => link = &mut mark.older,
+                None => break,
+            }
+        }
+        *link = None;
+        self.marks = Some(Box::new(Mark {
             sequence,
-            next_sample: self.next_sample,
-            late_count: self.late_count(),
-        });
+            limit: self.now(),
+            older: self.marks.take(),
+        }));
     }
 
     /// What a reader that pinned `sequence` sees.
     pub(crate) fn limit(&self, sequence: u64) -> Limit {
-        match self.marks.iter().find(|mark| mark.sequence > sequence) {
-            Some(mark) => Limit {
-                next_sample: mark.next_sample,
-                late_count: mark.late_count,
-            },
-            None => Limit {
-                next_sample: self.next_sample,
-                late_count: self.late_count(),
-            },
+        let mut limit = None;
+        let mut mark = self.marks.as_deref();
+        while let Some(newer) = mark.filter(|mark| mark.sequence > sequence) {
+            limit = Some(newer.limit);
+            mark = newer.older.as_deref();
+        }
+        limit.unwrap_or_else(|| self.now())
+    }
+
+    fn now(&self) -> Limit {
+        Limit {
+            newest_ms: self.newest_ms,
+            late_count: self.extra.as_ref().map_or(0, |extra| extra.late_count),
         }
     }
 
-    pub(super) fn late_count(&self) -> u32 {
-        self.extra.as_ref().map_or(0, |extra| extra.late_count)
-    }
-
     /// Adds a sample where it belongs. The same calls in the same order give the same series.
-    pub(super) fn push(&mut self, mut sample: Sample, keep_late: bool) -> Pushed {
+    pub(super) fn push(
+        &mut self,
+        id: SeriesId,
+        mut sample: Sample,
+        keep_late: bool,
+        blocks: &Blocks,
+    ) -> Pushed {
+        if self.last.is_none() && self.state.ends_in_histogram {
+            self.last = self.last(id, blocks);
+        }
         // compat: a staleness marker of a scrape is a float; among histograms it becomes one of them.
         if sample.value.is_stale() {
             sample.value = match (&sample.value, &self.last) {
@@ -175,17 +225,20 @@ impl Series {
                 (SampleValue::Float(v), _) => SampleValue::Float(*v),
             };
         }
-        match self.newest() {
-            Some((newest_ms, value)) if sample.timestamp_ms == newest_ms => {
-                if same_but_hint(value, &sample.value) {
+        match self.newest_ms() {
+            Some(newest_ms) if sample.timestamp_ms == newest_ms => {
+                let is_same = self
+                    .last(id, blocks)
+                    .is_some_and(|last| same_but_hint(&last, &sample.value));
+                if is_same {
                     Pushed::Repeated
                 } else {
                     Pushed::Refused
                 }
             }
-            Some((newest_ms, _)) if sample.timestamp_ms < newest_ms => {
+            Some(newest_ms) if sample.timestamp_ms < newest_ms => {
                 if keep_late {
-                    self.push_late(sample)
+                    self.push_late(id, sample, blocks)
                 } else {
                     Pushed::Refused
                 }
@@ -200,21 +253,33 @@ impl Series {
     fn push_newest(&mut self, mut sample: Sample) {
         sample.value = with_read_hint(self.last.as_ref(), sample.value);
         let pushed = self.open.as_mut().is_some_and(|open| open.push(&sample));
-        if !pushed && let Some(full) = self.open.replace(OpenChunk::start(&sample)) {
-            self.sealed.push(Arc::new(full.snapshot()));
+        if !pushed {
+            self.seal();
+            self.open = Some(Box::new(OpenChunk::start(&sample)));
         }
+        self.first_ms = self.first_ms.min(sample.timestamp_ms);
+        self.newest_ms = sample.timestamp_ms;
         self.last = Some(sample.value);
-        self.next_sample += 1;
+        self.state.doomed = false;
     }
 
-    fn push_late(&mut self, sample: Sample) -> Pushed {
-        if let Some(there) = self.value_at(sample.timestamp_ms) {
+    fn seal(&mut self) {
+        if let Some(full) = self.open.take() {
+            let sealed = &mut self.extra.get_or_insert_default().sealed;
+            sealed.push(Arc::new(full.snapshot()));
+        }
+    }
+
+    fn push_late(&mut self, id: SeriesId, sample: Sample, blocks: &Blocks) -> Pushed {
+        if let Some(there) = self.value_at(id, sample.timestamp_ms, blocks) {
             return if same_but_hint(&there, &sample.value) {
                 Pushed::Repeated
             } else {
                 Pushed::Refused
             };
         }
+        self.first_ms = self.first_ms.min(sample.timestamp_ms);
+        self.state.doomed = false;
         let extra = self.extra.get_or_insert_default();
         let number = extra.late_count;
         extra.late_count += 1;
@@ -224,47 +289,75 @@ impl Series {
         Pushed::Late
     }
 
-    /// The value at a time, be it in order or late.
-    pub(super) fn value_at(&self, ms: i64) -> Option<SampleValue> {
-        let late = self.extra.as_ref().and_then(|extra| extra.late.get(&ms));
-        if let Some(late) = late {
+    /// The value at a time, be it in order or late, in memory or in a block.
+    pub(super) fn value_at(&self, id: SeriesId, ms: i64, blocks: &Blocks) -> Option<SampleValue> {
+        if let Some(late) = self.extra.as_ref().and_then(|extra| extra.late.get(&ms)) {
             return Some(late.sample.value.clone());
         }
-        let at = self.sealed.partition_point(|chunk| chunk.max_ms() < ms);
-        let chunk = match self.sealed.get(at) {
-            Some(chunk) => Arc::clone(chunk),
-            None => Arc::new(self.open.as_ref()?.snapshot()),
-        };
-        if chunk.min_ms() > ms || self.is_deleted(ms, ms) {
+        if !self.is_deleted(ms, ms) {
+            let chunk = self
+                .chunks()
+                .find(|chunk| chunk.min_ms() <= ms && chunk.max_ms() >= ms);
+            let found = chunk.and_then(|chunk| {
+                Samples::new(chunk, u32::MAX)
+                    .map_while(Result::ok)
+                    .find(|sample| sample.timestamp_ms == ms)
+            });
+            if let Some(sample) = found {
+                return Some(sample.value);
+            }
+        }
+        if ms < self.first_ms {
             return None;
         }
-        Samples::new(chunk, u32::MAX)
-            .map_while(Result::ok)
-            .find(|sample| sample.timestamp_ms == ms)
-            .map(|sample| sample.value)
+        blocks.value_at(id, ms, self.tombstones())
+    }
+
+    /// The chunks in memory, oldest first.
+    pub(super) fn chunks(&self) -> impl Iterator<Item = Arc<Chunk>> + '_ {
+        let sealed = self.extra.as_ref().map(|extra| extra.sealed.iter());
+        sealed
+            .into_iter()
+            .flatten()
+            .cloned()
+            .chain(self.open.iter().map(|open| Arc::new(open.snapshot())))
     }
 
     /// Deletes what the series holds between two times; what comes later is not touched. Samples in order
-    /// are hidden, late ones removed.
-    pub(super) fn delete(&mut self, min_ms: i64, max_ms: i64) -> bool {
-        let mut hit = false;
-        if let Some((from, to)) = self.span_in_order()
-            && from.max(min_ms) <= to.min(max_ms)
-        {
-            let extra = self.extra.get_or_insert_default();
-            add_interval(&mut extra.tombstones, from.max(min_ms), to.min(max_ms));
-            self.saved.rest = false;
-            hit = true;
+    /// and in blocks are hidden, late ones in memory removed.
+    pub(super) fn delete(&mut self, min_ms: i64, max_ms: i64, sequence: u64) -> bool {
+        let Some((from, to)) = self.span() else {
+            return false;
+        };
+        let (min_ms, max_ms) = (from.max(min_ms), to.min(max_ms));
+        if min_ms > max_ms {
+            return false;
         }
-        if let Some(extra) = &mut self.extra {
-            let before = extra.late.len();
-            extra.late.retain(|ms, _| !(min_ms..=max_ms).contains(ms));
-            if extra.late.len() < before {
-                self.saved.late = 0;
-                hit = true;
-            }
+        let extra = self.extra.get_or_insert_default();
+        let tombstone = Tombstone {
+            min_ms,
+            max_ms,
+            sequence,
+        };
+        if !extra.tombstones.contains(&tombstone) {
+            extra.tombstones.push(tombstone);
         }
-        hit
+        extra.late.retain(|ms, _| !(min_ms..=max_ms).contains(ms));
+        self.state.saved = false;
+        true
+    }
+
+    pub(crate) fn tombstones(&self) -> &[Tombstone] {
+        self.extra
+            .as_ref()
+            .map_or(&[], |extra| extra.tombstones.as_slice())
+    }
+
+    /// Takes over what the catalog says is deleted.
+    pub(super) fn set_tombstones(&mut self, tombstones: Vec<Tombstone>) {
+        if !tombstones.is_empty() || self.extra.is_some() {
+            self.extra.get_or_insert_default().tombstones = tombstones;
+        }
     }
 
     pub(crate) fn metadata(&self) -> Option<&Arc<Metadata>> {
@@ -273,77 +366,132 @@ impl Series {
 
     pub(super) fn set_metadata(&mut self, metadata: Arc<Metadata>) {
         self.extra.get_or_insert_default().metadata = Some(metadata);
-        self.saved.rest = false;
-    }
-
-    fn span_in_order(&self) -> Option<(i64, i64)> {
-        let open = self.open.as_ref()?;
-        let first = self.sealed.first().map(|chunk| chunk.min_ms());
-        Some((first.unwrap_or_else(|| open.min_ms()), open.max_ms()))
-    }
-
-    fn span_late(&self) -> Option<(i64, i64)> {
-        let late = &self.extra.as_ref()?.late;
-        Some((*late.first_key_value()?.0, *late.last_key_value()?.0))
+        self.state.saved = false;
     }
 
     /// First and last time of its samples, deleted ones included.
-    pub(crate) fn span(&self) -> Option<(i64, i64)> {
-        match (self.span_in_order(), self.span_late()) {
-            (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
-            (a, b) => a.or(b),
+    pub(crate) const fn span(&self) -> Option<(i64, i64)> {
+        if self.first_ms <= self.newest_ms {
+            Some((self.first_ms, self.newest_ms))
+        } else {
+            None
+        }
+    }
+
+    /// Notes that a block holds samples of it between two times.
+    pub(super) fn extend(&mut self, first_ms: i64, last_ms: i64, is_histogram: bool) {
+        self.first_ms = self.first_ms.min(first_ms);
+        if last_ms >= self.newest_ms {
+            self.newest_ms = last_ms;
+            self.state.ends_in_histogram = is_histogram;
         }
     }
 
     /// Whether it may have visible samples in a range; deleted stretches count only when they cover all.
     pub(crate) fn is_live(&self, sequence: u64, min_ms: i64, max_ms: i64) -> bool {
         let limit = self.limit(sequence);
-        let in_order = limit.next_sample > self.first_sample
-            && self.span_in_order().is_some_and(|(from, to)| {
-                from <= max_ms && to >= min_ms && !self.is_deleted(from.max(min_ms), to.min(max_ms))
-            });
-        in_order
-            || limit.late_count > 0
-                && self
-                    .span_late()
-                    .is_some_and(|(from, to)| from <= max_ms && to >= min_ms)
+        let (from, to) = (self.first_ms.max(min_ms), limit.newest_ms.min(max_ms));
+        from <= to && (limit.late_count > 0 || !self.is_deleted(from, to))
     }
 
     /// Whether all samples in order between two times are deleted.
-    fn is_deleted(&self, from: i64, to: i64) -> bool {
-        self.extra
-            .as_ref()
-            .is_some_and(|extra| extra.tombstones.iter().any(|(a, b)| *a <= from && *b >= to))
-    }
-
-    /// What a reader sees between two times (inclusive); `None` when there can be nothing.
-    pub(crate) fn view(&self, sequence: u64, min_ms: i64, max_ms: i64) -> Option<SeriesView> {
-        if !self.is_live(sequence, min_ms, max_ms) {
-            return None;
-        }
-        Some(SeriesView::new(self, self.limit(sequence), min_ms, max_ms))
-    }
-
-    /// Lets go of chunks that end before `cutoff_ms`, and of late samples before it. True when nothing
-    /// is left.
-    pub(super) fn drop_before(&mut self, cutoff_ms: i64) -> bool {
-        let old = self
-            .sealed
+    pub(super) fn is_deleted(&self, from: i64, to: i64) -> bool {
+        self.tombstones()
             .iter()
-            .take_while(|chunk| {
-                chunk.max_ms() < cutoff_ms || self.is_deleted(chunk.min_ms(), chunk.max_ms())
-            })
-            .count();
-        if old > 0 {
-            for chunk in self.sealed.drain(..old) {
-                self.first_sample += u64::from(chunk.count());
-                self.first_chunk += 1;
-            }
-            if self.sealed.capacity() > 2 * self.sealed.len() + 8 {
-                self.sealed.shrink_to_fit();
-            }
+            .any(|tombstone| tombstone.covers(from, to))
+    }
+
+    /// What came after `since` and up to `limit` and is not deleted: samples in order and late ones.
+    pub(super) fn fresh(&self, since: Limit, limit: Limit) -> Fresh {
+        let has_order = limit.newest_ms > since.newest_ms;
+        let in_order = if has_order {
+            self.chunks()
+                .filter(|chunk| {
+                    chunk.max_ms() > since.newest_ms && chunk.min_ms() <= limit.newest_ms
+                })
+                .collect()
+        } else {
+            Vec::new()
+        };
+        let late = self.extra.as_ref().into_iter().flat_map(|extra| {
+            let numbers = since.late_count..limit.late_count;
+            extra
+                .late
+                .values()
+                .filter(move |late| numbers.contains(&late.number))
+                .map(|late| late.sample.clone())
+        });
+        Fresh {
+            after_ms: since.newest_ms,
+            up_to_ms: limit.newest_ms,
+            in_order,
+            late: late.collect(),
+            tombstones: self.tombstones().to_vec(),
+        }
+    }
+
+    /// Lets go of samples that a block holds: those up to `limit`.
+    pub(super) fn flushed(&mut self, limit: Limit) {
+        let held = self.open.as_ref().is_some_and(|open| {
+            open.min_ms() <= limit.newest_ms && open.max_ms() > limit.newest_ms
+        });
+        if held {
+            self.split_open(limit.newest_ms);
+        } else if self
+            .open
+            .as_ref()
+            .is_some_and(|open| open.max_ms() <= limit.newest_ms)
+        {
+            self.open = None;
         }
         if let Some(extra) = &mut self.extra {
+            // A sealed chunk that reaches beyond stays as a whole: who reads both sees each time once.
+            extra
+                .sealed
+                .retain(|chunk| chunk.max_ms() > limit.newest_ms);
+            extra.late.retain(|_, late| late.number >= limit.late_count);
+        }
+        self.tidy();
+    }
+
+    /// Keeps of the open chunk what is later than `ms`.
+    fn split_open(&mut self, ms: i64) {
+        let Some(open) = self.open.take() else {
+            return;
+        };
+        for sample in Samples::new(Arc::new(open.snapshot()), u32::MAX).map_while(Result::ok) {
+            if sample.timestamp_ms <= ms {
+                continue;
+            }
+            let pushed = self.open.as_mut().is_some_and(|open| open.push(&sample));
+            if !pushed {
+                self.seal();
+                self.open = Some(Box::new(OpenChunk::start(&sample)));
+            }
+        }
+    }
+
+    fn tidy(&mut self) {
+        if let Some(extra) = &mut self.extra {
+            extra.sealed.shrink_to_fit();
+            if extra.is_empty() {
+                self.extra = None;
+            }
+        }
+    }
+
+    /// Lets go of chunks in memory that end before `cutoff_ms`, and of late samples before it. No block has
+    /// anything older than `left_ms`. True when the series shall go.
+    pub(super) fn drop_before(&mut self, cutoff_ms: i64, left_ms: i64) -> bool {
+        if self
+            .open
+            .as_ref()
+            .is_some_and(|open| open.max_ms() < cutoff_ms)
+        {
+            self.open = None;
+        }
+        if let Some(extra) = &mut self.extra {
+            extra.sealed.retain(|chunk| chunk.max_ms() >= cutoff_ms);
             if extra
                 .late
                 .first_key_value()
@@ -351,112 +499,98 @@ impl Series {
             {
                 extra.late = extra.late.split_off(&cutoff_ms);
             }
-            extra.tombstones.retain(|(_, to)| *to >= cutoff_ms);
         }
-        match self.span() {
+        let in_memory = self.has_samples();
+        if let Some(extra) = &mut self.extra {
+            let before = extra.tombstones.len();
+            let tombstones = &mut extra.tombstones;
+            tombstones.retain(|tombstone| in_memory || tombstone.max_ms >= left_ms);
+            if tombstones.len() < before {
+                self.state.saved = false;
+            }
+        }
+        self.tidy();
+        let is_gone = match self.span() {
             Some((from, to)) => {
-                to < cutoff_ms || self.span_late().is_none() && self.is_deleted(from, to)
+                let is_deleted = self.extra.as_ref().is_some_and(|e| e.late_count == 0)
+                    && self.is_deleted(from, to);
+                to < left_ms && !in_memory || is_deleted
             }
-            None => std::mem::replace(&mut self.state.seen_empty, true),
+            None => true,
+        };
+        if !is_gone {
+            self.first_ms = self.first_ms.max(left_ms.min(cutoff_ms));
         }
+        // An appender may be about to use it: it goes the second time.
+        std::mem::replace(&mut self.state.doomed, is_gone) && is_gone
     }
 
-    /// Takes over chunks from a checkpoint: those from number `first` on are replaced. `first_sample`
-    /// is the number of the first sample of chunk `first`.
-    pub(crate) fn restore(
-        &mut self,
-        first: u64,
-        first_sample: u64,
-        chunks: Vec<Arc<Chunk>>,
-    ) -> Result<(), Error> {
-        if let Some(open) = self.open.take() {
-            self.sealed.push(Arc::new(open.snapshot()));
-        }
-        if first <= self.first_chunk || self.sealed.is_empty() {
-            self.sealed.clear();
-            self.first_chunk = first;
-            self.first_sample = first_sample;
-        } else {
-            let keep = usize::try_from(first - self.first_chunk).unwrap_or(usize::MAX);
-            self.sealed.truncate(keep);
-        }
-        self.sealed.extend(chunks);
-        self.next_sample = self.first_sample
-            + self
-                .sealed
-                .iter()
-                .map(|chunk| u64::from(chunk.count()))
-                .sum::<u64>();
-        self.last = None;
-        if let Some(last) = self.sealed.pop() {
-            let mut newest = None;
-            for sample in Samples::new(Arc::clone(&last), u32::MAX) {
-                newest = Some(sample?.value);
-            }
-            self.last = newest;
-            self.open = Some(OpenChunk::reopen(&last)?);
-        }
-        Ok(())
+    /// Whether there are samples in memory.
+    pub(super) fn has_samples(&self) -> bool {
+        self.open.is_some()
+            || self
+                .extra
+                .as_ref()
+                .is_some_and(|extra| !extra.sealed.is_empty() || !extra.late.is_empty())
     }
 
-    /// How many chunks it has.
+    /// How many chunks it has in memory.
     pub(crate) fn chunk_count(&self) -> usize {
-        self.sealed.len() + usize::from(self.open.is_some())
+        let sealed = self.extra.as_ref().map_or(0, |extra| extra.sealed.len());
+        sealed + usize::from(self.open.is_some())
     }
 
     /// Bytes that samples take on the heap.
     pub(crate) fn sample_memory(&self) -> usize {
-        let late = self.extra.as_ref().map_or(0, |extra| extra.late.len() * 64);
-        self.sealed.iter().map(|c| c.memory()).sum::<usize>()
-            + self.open.as_ref().map_or(0, OpenChunk::memory)
-            + late
+        let extra = self.extra.as_ref().map_or(0, |extra| {
+            size_of::<Extra>()
+                + extra.late.len() * 64
+                + extra.sealed.iter().map(|c| c.memory()).sum::<usize>()
+        });
+        let open = self.open.as_ref();
+        extra + open.map_or(0, |open| open.memory() + size_of::<OpenChunk>())
     }
 }
 
-/// Adds an interval to a sorted list of intervals that do not touch.
-pub(super) fn add_interval(list: &mut Vec<(i64, i64)>, mut min: i64, mut max: i64) {
-    list.retain(|(a, b)| {
-        let apart = b.saturating_add(1) < min || *a > max.saturating_add(1);
-        if !apart {
-            min = min.min(*a);
-            max = max.max(*b);
-        }
-        apart
-    });
-    list.push((min, max));
-    list.sort_unstable();
+/// Samples of a series on their way to a block.
+#[derive(Debug)]
+pub(crate) struct Fresh {
+    after_ms: i64,
+    up_to_ms: i64,
+    in_order: Vec<Arc<Chunk>>,
+    /// Sorted by time.
+    late: Vec<Sample>,
+    tombstones: Vec<Tombstone>,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn intervals_that_touch_become_one() {
-        let mut list = Vec::new();
-        add_interval(&mut list, 10, 20);
-        add_interval(&mut list, 40, 50);
-        add_interval(&mut list, 21, 25);
-        assert_eq!(list, [(10, 25), (40, 50)]);
-        add_interval(&mut list, 0, 100);
-        assert_eq!(list, [(0, 100)]);
+impl Fresh {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.in_order.is_empty() && self.late.is_empty()
     }
 
-    #[test]
-    fn a_reader_keeps_its_view_while_batches_come() {
-        let mut series = Series::new(Labels::from_pairs([("a", "1")]));
-        for (sequence, ms) in (1..).zip(0..300) {
-            let reader = (sequence > 200).then_some(200);
-            series.mark(sequence, reader);
-            series.push(Sample::float(ms, 1.0), false);
+    /// Hands the samples over in the order of their times.
+    pub(crate) fn each(self, mut take: impl FnMut(&Sample)) -> Result<(), crate::codec::Error> {
+        let mut late = self.late.into_iter().peekable();
+        for chunk in self.in_order {
+            for sample in Samples::new(chunk, u32::MAX) {
+                let sample = sample?;
+                let ms = sample.timestamp_ms;
+                if ms <= self.after_ms || ms > self.up_to_ms {
+                    continue;
+                }
+                while let Some(earlier) = late.next_if(|late| late.timestamp_ms < ms) {
+                    take(&earlier);
+                }
+                let hidden = self.tombstones.iter().any(|t| t.covers(ms, ms));
+                if !hidden {
+                    late.next_if(|late| late.timestamp_ms == ms);
+                    take(&sample);
+                }
+            }
         }
-        let count = |sequence| {
-            series
-                .view(sequence, i64::MIN, i64::MAX)
-                .map_or(0, Iterator::count)
-        };
-        assert_eq!(count(200), 200);
-        assert_eq!(count(250), 250);
-        assert_eq!(count(300), 300);
+        for sample in late {
+            take(&sample);
+        }
+        Ok(())
     }
 }

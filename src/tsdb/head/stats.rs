@@ -67,10 +67,13 @@ impl Head {
             Largest::new(limit),
             Largest::new(limit),
         );
-        for (name, of_name) in self.postings.names() {
+        for (name, of_name) in self.index.names() {
             let mut size = 0;
-            for (value, ids) in of_name {
-                let count = ids.len() as u64;
+            for (value, id) in of_name {
+                let count = self.index.list(*id).map_or(0, |list| list.len() as u64);
+                if count == 0 {
+                    continue;
+                }
                 size += value.len() as u64 * count;
                 pairs.add(count, || format!("{name}={value}"));
                 if &**name == METRIC_NAME {

@@ -2,11 +2,11 @@ use std::hash::BuildHasher;
 
 use hashbrown::HashTable;
 
+use super::index::PairId;
 use super::series::Series;
-use crate::model::Labels;
 use crate::tsdb::batch::SeriesId;
 
-const PAGE: usize = 1024;
+const PAGE: usize = 256;
 
 /// All series by number and by labels. Numbers only rise; pages of which every series is gone are given
 /// back.
@@ -21,7 +21,7 @@ pub(crate) struct Table {
 
 #[derive(Debug)]
 struct Page {
-    slots: Box<[Option<Box<Series>>]>,
+    slots: Box<[Option<Series>]>,
     used: usize,
 }
 
@@ -32,7 +32,7 @@ const fn place(id: SeriesId) -> (usize, usize) {
 impl Table {
     pub(crate) fn get(&self, id: SeriesId) -> Option<&Series> {
         let (page, slot) = place(id);
-        self.pages.get(page)?.as_ref()?.slots.get(slot)?.as_deref()
+        self.pages.get(page)?.as_ref()?.slots.get(slot)?.as_ref()
     }
 
     pub(crate) fn get_mut(&mut self, id: SeriesId) -> Option<&mut Series> {
@@ -42,14 +42,14 @@ impl Table {
             .as_mut()?
             .slots
             .get_mut(slot)?
-            .as_deref_mut()
+            .as_mut()
     }
 
-    pub(crate) fn find(&self, labels: &Labels) -> Option<SeriesId> {
-        let hash = self.hasher.hash_one(labels);
+    /// The series with these pairs.
+    pub(crate) fn find(&self, pairs: &[PairId]) -> Option<SeriesId> {
         self.by_labels
-            .find(hash, |id| {
-                self.get(*id).is_some_and(|s| s.labels == *labels)
+            .find(self.hasher.hash_one(pairs), |id| {
+                self.get(*id).is_some_and(|s| *s.pairs == *pairs)
             })
             .copied()
     }
@@ -70,14 +70,14 @@ impl Table {
     }
 
     /// Adds a series under a new number; `None` when the numbers are used up.
-    pub(crate) fn create(&mut self, labels: Labels) -> Option<SeriesId> {
+    pub(crate) fn create(&mut self, pairs: Box<[PairId]>) -> Option<SeriesId> {
         let id = self.next_id;
-        self.insert(id, labels).then_some(id)
+        self.insert(id, pairs).then_some(id)
     }
 
     /// Adds a series under a number that the log gives. False when the number is taken or the last.
     /// The series that has the labels already must have been removed before.
-    pub(crate) fn insert(&mut self, id: SeriesId, labels: Labels) -> bool {
+    pub(crate) fn insert(&mut self, id: SeriesId, pairs: Box<[PairId]>) -> bool {
         let (page, slot) = place(id);
         let Some(next_id) = id.checked_add(1) else {
             return false;
@@ -88,14 +88,14 @@ impl Table {
         if self.pages.len() <= page {
             self.pages.resize_with(page + 1, || None);
         }
-        let hash = self.hasher.hash_one(&labels);
+        let hash = self.hasher.hash_one(&*pairs);
         if let Some(page) = self.pages.get_mut(page) {
             let page = page.get_or_insert_with(|| Page {
                 slots: (0..PAGE).map(|_| None).collect(),
                 used: 0,
             });
             if let Some(slot) = page.slots.get_mut(slot) {
-                *slot = Some(Box::new(Series::new(labels)));
+                *slot = Some(Series::new(pairs));
                 page.used += 1;
                 self.len += 1;
             }
@@ -108,15 +108,15 @@ impl Table {
                 .get(page)
                 .and_then(Option::as_ref)
                 .and_then(|page| page.slots.get(slot))
-                .and_then(Option::as_deref)
-                .map_or(0, |series| hasher.hash_one(&series.labels))
+                .and_then(Option::as_ref)
+                .map_or(0, |series| hasher.hash_one(&*series.pairs))
         });
         true
     }
 
     /// Takes a series out.
-    pub(crate) fn remove(&mut self, id: SeriesId) -> Option<Box<Series>> {
-        let hash = self.hasher.hash_one(&self.get(id)?.labels);
+    pub(crate) fn remove(&mut self, id: SeriesId) -> Option<Series> {
+        let hash = self.hasher.hash_one(&*self.get(id)?.pairs);
         if let Ok(entry) = self.by_labels.find_entry(hash, |other| *other == id) {
             entry.remove();
         }
@@ -153,9 +153,23 @@ impl Table {
                     .skip(skip)
                     .filter_map(move |(slot, series)| {
                         let id = SeriesId::try_from(number * PAGE + slot).ok()?;
-                        Some((id, series.as_deref()?))
+                        Some((id, series.as_ref()?))
                     })
             })
+    }
+
+    /// The numbers of the next `limit` series from `from` on, and where to go on after them.
+    pub(crate) fn ids_from(
+        &self,
+        from: SeriesId,
+        limit: usize,
+    ) -> (Vec<SeriesId>, Option<SeriesId>) {
+        let ids: Vec<SeriesId> = self.iter_from(from).take(limit).map(|(id, _)| id).collect();
+        let next = ids
+            .last()
+            .filter(|_| ids.len() == limit)
+            .and_then(|last| last.checked_add(1));
+        (ids, next)
     }
 }
 
@@ -166,15 +180,13 @@ mod tests {
     #[test]
     fn series_are_found_by_number_and_labels_until_removed() {
         let mut table = Table::default();
-        let labels = |i: usize| Labels::from_pairs([("i", i.to_string())]);
-        let ids: Vec<_> = (0..3000)
-            .map(|i| table.create(labels(i)).unwrap())
-            .collect();
-        assert_eq!(table.find(&labels(2999)), Some(2999));
+        let pairs = |i: u32| -> Box<[PairId]> { Box::new([1, i]) };
+        let ids: Vec<_> = (0..3000).map(|i| table.create(pairs(i)).unwrap()).collect();
+        assert_eq!(table.find(&pairs(2999)), Some(2999));
         for id in &ids[..2048] {
             assert!(table.remove(*id).is_some());
         }
-        assert_eq!(table.find(&labels(5)), None);
+        assert_eq!(table.find(&pairs(5)), None);
         assert!(
             table.pages[0].is_none(),
             "pages without series are given back"
@@ -182,7 +194,7 @@ mod tests {
         assert_eq!(table.iter_from(0).map(|(id, _)| id).next(), Some(2048));
         assert_eq!(table.iter_from(2999).count(), 1);
         assert_eq!(
-            table.create(labels(5)),
+            table.create(pairs(5)),
             Some(3000),
             "numbers are not used twice"
         );

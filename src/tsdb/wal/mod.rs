@@ -252,7 +252,7 @@ impl Wal {
     }
 
     /// After a failed sync: what was written since the last good one is not sure any more, so the segment
-    /// ends. A checkpoint has to save the samples again from memory.
+    /// ends. A flush has to save the samples again from memory.
     pub(crate) fn sync_failed(&mut self) {
         self.close_segment();
         self.folder_unsynced = true;

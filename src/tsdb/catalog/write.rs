@@ -2,16 +2,13 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-use super::{DIR, END, EXEMPLARS, HEADER, Header, Name, REMOVED, SERIES, VERSION};
+use super::{DIR, END, EXEMPLARS, HEADER, Name, PAIRS, REMOVED, SERIES, put_header};
 use crate::codec::frame;
 use crate::codec::put_varint;
 use crate::disk::{Disk, File};
 use crate::tsdb::error::Error;
-use crate::tsdb::head::Head;
+use crate::tsdb::head::{Head, PairTexts};
 use crate::tsdb::wire;
-
-/// Series that are captured under one lock.
-const CAPTURE_SERIES: usize = 256;
 
 /// A frame is written when it has about so many bytes.
 const FRAME_BYTES: usize = 256 << 10;
@@ -20,8 +17,6 @@ const FRAME_BYTES: usize = 256 << 10;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Plan {
     pub(crate) name: Name,
-    /// The view that was pinned for it: everything up to this record.
-    pub(crate) sequence: u64,
     /// Number of the first exemplar that older files do not hold.
     pub(crate) exemplars_from: u64,
 }
@@ -29,8 +24,9 @@ pub(crate) struct Plan {
 /// What was written.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Written {
-    pub(crate) bytes: u64,
-    /// Number of the first exemplar that the file does not hold.
+    /// `None` when nothing has changed, and there is no file.
+    pub(crate) bytes: Option<u64>,
+    /// Number of the first exemplar that no file holds.
     pub(crate) exemplars_to: u64,
 }
 
@@ -57,7 +53,7 @@ impl Writer {
     }
 }
 
-/// Writes a checkpoint. While it runs, appends and queries go on. After an error what the head believes
+/// Writes a catalog file. While it runs, appends and queries go on. After an error what the head believes
 /// to be saved is not true any more: the next one must be full.
 pub(crate) fn write(
     disk: &Arc<dyn Disk>,
@@ -68,6 +64,10 @@ pub(crate) fn write(
     let temporary = format!("{path}.tmp");
     disk.create_dir(DIR)?;
     let written = write_file(disk, head, plan, &temporary).and_then(|written| {
+        if written.bytes.is_none() {
+            disk.remove(&temporary)?;
+            return Ok(written);
+        }
         disk.rename(&temporary, &path)?;
         disk.sync_dir(DIR)?;
         Ok(written)
@@ -93,18 +93,9 @@ fn write_file(
         buffer: Vec::new(),
     };
     let mut payload = Vec::new();
-    let removed = {
-        let mut head = head.write();
-        Header {
-            version: VERSION,
-            sequence: plan.sequence,
-            next_id: head.table().next_id(),
-            span: head.span(),
-        }
-        .put(&mut payload);
-        head.take_removed()
-    };
+    put_header(&mut payload);
     writer.frame(HEADER, &payload)?;
+    let removed = head.write().take_removed();
     if !plan.name.full && !removed.is_empty() {
         payload.clear();
         put_varint(&mut payload, removed.len() as u64);
@@ -115,36 +106,41 @@ fn write_file(
     }
     write_series(&mut writer, head, plan)?;
     let exemplars_to = write_exemplars(&mut writer, head, plan)?;
+    if writer.frames == 1 && !plan.name.full {
+        return Ok(Written {
+            bytes: None,
+            exemplars_to,
+        });
+    }
     payload.clear();
     put_varint(&mut payload, writer.frames);
     writer.frame(END, &payload)?;
     writer.file.sync()?;
     Ok(Written {
-        bytes: writer.bytes,
+        bytes: Some(writer.bytes),
         exemplars_to,
     })
 }
 
 fn write_series(writer: &mut Writer, head: &RwLock<Head>, plan: Plan) -> Result<(), Error> {
-    let mut payload = Vec::new();
+    let mut texts = PairTexts::default();
+    let (mut payload, mut pairs) = (Vec::new(), Vec::new());
     let mut from = Some(0);
     while let Some(id) = from {
-        let (captured, next) =
-            head.write()
-                .capture(plan.sequence, id, CAPTURE_SERIES, plan.name.full);
+        let (captured, next) = head.write().capture(id, plan.name.full, &mut texts);
         from = next;
-        for series in &captured {
-            series
-                .put(&mut payload)
-                .map_err(|e| Error::corrupt("memory", 0, &e))?;
-            if payload.len() >= FRAME_BYTES {
-                writer.frame(SERIES, &payload)?;
-                payload.clear();
-            }
+        pairs.clear();
+        if texts.take(&mut pairs) {
+            // Pairs come before the series that have them.
+            writer.frame(PAIRS, &pairs)?;
         }
-    }
-    if !payload.is_empty() {
-        writer.frame(SERIES, &payload)?;
+        for series in &captured {
+            series.put(&mut payload);
+        }
+        if payload.len() >= FRAME_BYTES || from.is_none() && !payload.is_empty() {
+            writer.frame(SERIES, &payload)?;
+            payload.clear();
+        }
     }
     Ok(())
 }
