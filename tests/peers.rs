@@ -10,6 +10,8 @@
     reason = "real processes live on the real clock and disk"
 )]
 
+#[path = "peers/amtool.rs"]
+mod amtool;
 mod support;
 
 use std::path::Path;

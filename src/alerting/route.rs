@@ -100,6 +100,26 @@ impl Route {
     pub fn group_key(&self, group_labels: &Labels) -> String {
         format!("{}:{}", self.key, label_set_text(group_labels))
     }
+
+    /// compat: amtool calls every route without matchers the default one.
+    fn title(&self) -> String {
+        if self.matchers.is_empty() {
+            "default-route".to_owned()
+        } else {
+            self.matchers.to_string()
+        }
+    }
+}
+
+/// Draws one line of a tree; what stands before the lines below it.
+fn branch(prefix: &str, last: bool, text: &str, out: &mut String) -> String {
+    let (mark, below) = if last {
+        ("└── ", "    ")
+    } else {
+        ("├── ", "│   ")
+    };
+    let _ = writeln!(out, "{prefix}{mark}{text}");
+    format!("{prefix}{below}")
 }
 
 /// compat: `LabelSet.String` of upstream's model package: `{a="b", c="d"}`, names never quoted.
@@ -154,29 +174,61 @@ impl RouteTree {
         out
     }
 
+    /// The routes that an alert passes, as `amtool config routes test --tree` draws them.
+    pub fn to_text_for(&self, labels: &Labels) -> String {
+        let mut out = String::from("Matching routes:\n.\n");
+        self.draw_matching(0, labels, "", true, &mut out);
+        out.push('\n');
+        out
+    }
+
     fn draw(&self, at: usize, prefix: &str, last: bool, out: &mut String) {
         let Some(route) = self.routes.get(at) else {
             return;
-        };
-        let branch = if last { "└── " } else { "├── " };
-        let name = if route.parent.is_none() {
-            "default-route".to_owned()
-        } else {
-            route.matchers.to_string()
         };
         let continues = if route.continues {
             "  continue: true"
         } else {
             ""
         };
-        let _ = writeln!(
-            out,
-            "{prefix}{branch}{name}{continues}  receiver: {}",
-            route.receiver
-        );
-        let below = format!("{prefix}{}", if last { "    " } else { "│   " });
+        let text = format!("{}{continues}  receiver: {}", route.title(), route.receiver);
+        let below = branch(prefix, last, &text, out);
         for (i, child) in route.children.iter().enumerate() {
             self.draw(*child, &below, i + 1 == route.children.len(), out);
+        }
+    }
+
+    fn draw_matching(
+        &self,
+        at: usize,
+        labels: &Labels,
+        prefix: &str,
+        last: bool,
+        out: &mut String,
+    ) {
+        let Some(route) = self.routes.get(at) else {
+            return;
+        };
+        let mut passed = Vec::new();
+        for child in &route.children {
+            let Some(node) = self.routes.get(*child) else {
+                continue;
+            };
+            if node.matchers.matches(labels) {
+                passed.push(*child);
+                if !node.continues {
+                    break;
+                }
+            }
+        }
+        let text = if passed.is_empty() {
+            format!("{}  receiver: {}", route.title(), route.receiver)
+        } else {
+            route.title()
+        };
+        let below = branch(prefix, last, &text, out);
+        for (i, child) in passed.iter().enumerate() {
+            self.draw_matching(*child, labels, &below, i + 1 == passed.len(), out);
         }
     }
 

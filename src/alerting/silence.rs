@@ -1,6 +1,7 @@
 //! Silences: who asked for quiet, about what, and how long.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -42,6 +43,16 @@ pub struct SilenceNote {
     pub comment: String,
     /// Its last moment.
     pub ends_at: WallTime,
+}
+
+impl fmt::Display for SilenceNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} until {}", self.id, self.ends_at)?;
+        if self.created_by.is_empty() && self.comment.is_empty() {
+            return Ok(());
+        }
+        write!(f, " ({}: {})", self.created_by, self.comment)
+    }
 }
 
 /// Where a silence stands in time.

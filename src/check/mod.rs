@@ -3,7 +3,7 @@
 //! Findings are data: the command line shows them, programs that embed the library do what they like.
 //! [`rules()`] checks a rule file, [`config()`] a `prometheus.yml` and all that it names, [`metrics()`] a
 //! page of metrics; [`alertmanager`] and [`web`] check those configurations, [`unit_test`] runs promtool's
-//! unit tests of rules. Every finding names the check that made it; [`lint::catalogue`] explains them.
+//! unit tests of rules, [`routing`] cases of the route tree. Every finding names the check that made it; [`lint::catalogue`] explains them.
 
 pub mod analysis;
 mod config;
@@ -11,6 +11,7 @@ mod finding;
 pub mod fix;
 pub mod lint;
 pub mod metrics;
+pub mod routing;
 mod rules;
 pub mod unit_test;
 

@@ -7,16 +7,25 @@
     reason = "the command line reads files, the environment and the real clock"
 )]
 
+mod alert;
+mod amtool;
 mod check;
 mod completions;
+mod config;
+mod dead_letters;
 mod demo;
 mod error;
 mod healthcheck;
 mod inbox;
 mod output;
 mod query;
+mod receivers;
+mod routes;
 mod serve;
+mod silence;
+mod template;
 mod test;
+mod why;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -45,6 +54,38 @@ const VERBS: &[Verb] = &[
     Verb {
         command: query::command,
         run: query::run,
+    },
+    Verb {
+        command: why::command,
+        run: why::run,
+    },
+    Verb {
+        command: alert::command,
+        run: alert::run,
+    },
+    Verb {
+        command: silence::command,
+        run: silence::run,
+    },
+    Verb {
+        command: routes::command,
+        run: routes::run,
+    },
+    Verb {
+        command: receivers::command,
+        run: receivers::run,
+    },
+    Verb {
+        command: template::command,
+        run: template::run,
+    },
+    Verb {
+        command: config::command,
+        run: config::run,
+    },
+    Verb {
+        command: dead_letters::command,
+        run: dead_letters::run,
     },
     Verb {
         command: demo::command,

@@ -8,7 +8,7 @@ use crate::model::http_client::{
     TlsOptions, TlsVersion,
 };
 use crate::text::quote::quote;
-use crate::text::yaml::Decoder;
+use crate::text::yaml::{self, Decoder, Dialect, Problem};
 
 use crate::config::schema::field::{
     any, boolean, inline, path, paths, pointer, secret, secrets, secrets_map, struct_map,
@@ -112,6 +112,21 @@ pub(crate) static HTTP_CLIENT: Section = Section::new(
         struct_map("http_headers", &HEADER),
     ],
 );
+
+/// Reads and checks a file that holds one `http_config`; relative file names are joined to `folder`.
+pub fn parse(text: &str, folder: &str) -> Result<ClientOptions, Vec<Problem>> {
+    let document = yaml::parse_first(text).map_err(|problem| vec![problem])?;
+    let decoder = Decoder::new(Dialect::V2);
+    let mut record = Record::read(&decoder, &document.root, &HTTP_CLIENT);
+    record.set_directory(folder);
+    check(&decoder, &mut record);
+    let problems = decoder.into_problems();
+    if problems.is_empty() {
+        Ok(options(&record))
+    } else {
+        Err(problems)
+    }
+}
 
 /// Headers that `http_headers` must not set.
 const RESERVED_HEADERS: [&str; 18] = [

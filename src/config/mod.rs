@@ -10,7 +10,7 @@ pub mod alertmanager;
 mod error;
 mod files;
 mod go_url;
-mod http_client;
+pub mod http_client;
 mod label_names;
 pub mod lint;
 pub mod prometheus;

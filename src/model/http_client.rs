@@ -41,6 +41,28 @@ impl Default for ClientOptions {
     }
 }
 
+impl ClientOptions {
+    /// Hands each secret that is given in place to `tell`.
+    pub fn secrets(&self, tell: &mut dyn FnMut(&str)) {
+        let mut sources = vec![&self.tls.key];
+        sources.extend(self.basic_auth.iter().map(|auth| &auth.password));
+        sources.extend(self.authorization.iter().map(|auth| &auth.credentials));
+        if let Some(oauth2) = &self.oauth2 {
+            sources.extend([&oauth2.client_secret, &oauth2.tls.key]);
+        }
+        for source in sources {
+            if let SecretSource::Inline(secret) = source {
+                tell(secret.expose());
+            }
+        }
+        let headers = self.http_headers.iter().flat_map(|header| &header.secrets);
+        let proxy = self.proxy.connect_headers.iter().flat_map(|(_, v)| v);
+        for secret in headers.chain(proxy) {
+            tell(secret.expose());
+        }
+    }
+}
+
 /// A secret given in place or in a file that is read again at each use.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum SecretSource {

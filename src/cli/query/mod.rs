@@ -175,7 +175,7 @@ fn time_ms(matches: &ArgMatches, name: &str) -> Result<Option<i64>, Error> {
     }
 }
 
-fn now_ms() -> i64 {
+pub(super) fn now_ms() -> i64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |d| d.as_millis() as i64)

@@ -58,6 +58,23 @@ impl Section {
         self.values.get(name)
     }
 
+    /// Hands each secret that is given in place to `tell`, those of HTTP clients among them.
+    pub fn secrets(&self, tell: &mut dyn FnMut(&str)) {
+        for value in self.values.values() {
+            match value {
+                Value::Secret(secret) => tell(secret.expose()),
+                Value::Http(options) => options.secrets(tell),
+                Value::Section(section) => section.secrets(tell),
+                Value::Sections(sections) => {
+                    for section in sections {
+                        section.secrets(tell);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
     /// Whether a field is there.
     pub fn has(&self, name: &str) -> bool {
         self.values.contains_key(name)

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::outfit::{Outfit, Sender};
 use super::sink;
+use super::trial::Trace;
 use crate::alerting::receivers::{
     HttpReply, HttpRequest, NotifyContext, Outcome, Outgoing, Progress, Reply, Stage,
 };
@@ -28,6 +29,7 @@ pub(super) async fn run(
     notification: &Notification,
     now: WallTime,
     left: Duration,
+    trace: Option<&Trace>,
 ) -> Outcome {
     let Some(integration) = &sender.integration else {
         return match &sender.sink {
@@ -36,7 +38,13 @@ pub(super) async fn run(
         };
     };
     let deadline = Instant::now() + sender.timeout.unwrap_or(left).min(left);
-    let read_file = |path: &Path| std::fs::read_to_string(path).map_err(|e| e.to_string());
+    let read_file = |path: &Path| {
+        let content = std::fs::read_to_string(path).map_err(|e| e.to_string())?;
+        if let Some(trace) = trace {
+            trace.secret(&content);
+        }
+        Ok(content)
+    };
     let seed = fastrand::u64(..);
     let context = || NotifyContext {
         templates: &outfit.templates,
@@ -63,6 +71,9 @@ pub(super) async fn run(
             Outgoing::Http(request) => send(&sender.client, request, left).await,
             Outgoing::Email(message) => sender.mailer.send(message, left).await,
         };
+        if let Some(trace) = trace {
+            trace.exchange(&outgoing, &reply);
+        }
         match integration.next(&context(), notification, &mut stage, reply) {
             Progress::Send(next) => outgoing = next,
             Progress::Finished(outcome) => return outcome,

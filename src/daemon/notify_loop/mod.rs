@@ -10,6 +10,7 @@ mod outfit;
 mod sink;
 #[cfg(test)]
 mod tests;
+pub mod trial;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -434,7 +435,7 @@ async fn tell(shared: &Shared, notification: &Notification) -> Outcome {
         return given_up("the program ends");
     };
     let began = tokio::time::Instant::now();
-    let outcome = attempt::run(&outfit, sender, notification, clock.now(), left).await;
+    let outcome = attempt::run(&outfit, sender, notification, clock.now(), left, None).await;
     metrics::attempt(
         &shared.metrics,
         &sender.kind,

@@ -6,7 +6,6 @@ use axum::http::{Request, StatusCode};
 use axum::response::Response;
 
 use super::{Refusal, handle, ok, refused, write};
-use crate::alerting::SilenceNote;
 use crate::alerting::decisions::{Decision, Stage};
 use crate::http::State;
 use crate::time::WallTime;
@@ -86,66 +85,11 @@ fn decision(out: &mut String, decision: &Decision) {
         write::text(out, value);
     }
     out.push_str(",\"stage\":");
-    write::text(out, stage_name(&decision.verdict));
+    write::text(out, decision.verdict.name());
     out.push_str(",\"detail\":");
-    write::text(out, &detail(&decision.verdict));
+    write::text(out, &decision.verdict.to_string());
     facts(out, &decision.verdict);
     out.push('}');
-}
-
-fn stage_name(stage: &Stage) -> &'static str {
-    match stage {
-        Stage::Received { .. } => "received",
-        Stage::Grouped { .. } => "grouped",
-        Stage::Inhibited { .. } => "inhibited",
-        Stage::Inactive(_) => "inactive",
-        Stage::Muted(_) => "muted",
-        Stage::Silenced(_) => "silenced",
-        Stage::Deduplicated { .. } => "deduplicated",
-        Stage::Intended(_) => "intended",
-        Stage::Sent { .. } => "sent",
-        Stage::Failed { .. } => "failed",
-        Stage::Refused { .. } => "refused",
-        Stage::Superseded => "superseded",
-        Stage::FallenBack { .. } => "fallback",
-    }
-}
-
-/// The decision in words.
-fn detail(stage: &Stage) -> String {
-    match stage {
-        Stage::Received { resolved: true } => "came in resolved".to_owned(),
-        Stage::Received { resolved: false } => "came in firing".to_owned(),
-        Stage::Grouped { flush_at } => format!("joined the group, which is flushed at {flush_at}"),
-        Stage::Inhibited { rule, by } => {
-            let by: Vec<String> = by.iter().map(ToString::to_string).collect();
-            format!("{rule}; muted by {}", by.join(" and "))
-        }
-        Stage::Inactive(names) => format!("the route is only active in {}", names.join(", ")),
-        Stage::Muted(names) => format!("the route is muted in {}", names.join(", ")),
-        Stage::Silenced(notes) => {
-            let notes: Vec<String> = notes.iter().map(|note| silence(note)).collect();
-            format!("silenced by {}", notes.join(" and by "))
-        }
-        Stage::Deduplicated { since: Some(since) } => {
-            format!("nothing has changed since the notification of {since}")
-        }
-        Stage::Deduplicated { since: None } => "there is nothing to tell".to_owned(),
-        Stage::Intended(reason) => format!("is to be sent: {}", reason.as_str()),
-        Stage::Sent { attempts: 1 } => "delivered".to_owned(),
-        Stage::Sent { attempts } => format!("delivered at attempt {attempts}"),
-        Stage::Failed { reason, retry_at } => format!("{reason}; tried again at {retry_at}"),
-        Stage::Refused { reason } => format!("will not be taken: {reason}"),
-        Stage::Superseded => "a later flush took its place".to_owned(),
-        Stage::FallenBack { from } => format!("told instead, because {from} is not reached"),
-    }
-}
-
-fn silence(note: &SilenceNote) -> String {
-    format!(
-        "{} until {} ({}: {})",
-        note.id, note.ends_at, note.created_by, note.comment
-    )
 }
 
 /// The parts of a decision that a program may want, beside the words.

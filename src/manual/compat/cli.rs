@@ -8,12 +8,18 @@
 //! | SIGTERM, SIGINT, `POST /-/quit` | same; series are not ended, since the daemon comes back | `tests/program.rs` |
 //! | log lines as `logfmt` or JSON | same keys; `component` instead of `source` | `daemon::log` |
 //! | `promtool query instant, range, series, labels` | `watchfire query`, with tables, CSV and `--plot` beside JSON and promtool's text | `cli::query` |
+//! | `amtool alert, silence, config show, template render` | same verbs, flags and outputs; `amtool.yml` is read; the server's default address is `http://localhost:9090` | `tests/peers/amtool.rs` |
+//! | `amtool config routes show, test` | `watchfire routes show, test`; files of cases beside labels (`check::routing`) | `tests/peers/amtool.rs` |
+//! | `amtool check-config`, `cluster show` | `watchfire check alertmanager`; there is no cluster | |
+//! | | our own: `why`, `receivers test`, `dead-letters` | `cli::why`, `daemon::notify_loop::trial` |
 //! | `promtool check healthy, ready` | `watchfire healthcheck` | |
 //! | `promtool test rules`: file format, verdicts, `--run`, `--debug`, `--diff`, `--junit`, `--ignore-unknown-fields` | same verdicts; rules that can neither decide nor fail a test group are not evaluated | `rules::unit_test::tests`, groups unit-tests and rules-wild |
 //! | shell completions | `watchfire completions` | |
 //!
 //! Differences, on purpose:
 //!
+//! - `template render` knows the built-in templates (`slack.default.title`, ...); amtool's does not.
+//! - Errors of the verbs that speak to a server have their own words.
 //! - Without any `*.config.file` a built-in configuration runs. Upstream looks for a file in the working
 //!   folder.
 //! - `--config.auto-reload-interval` alone switches the looking on, without the feature flag.
