@@ -352,3 +352,88 @@ fn a_bad_file_leaves_the_old_configuration_running_and_says_so() {
         "SIGTERM ends the program cleanly"
     );
 }
+
+/// What the rules and dashboards of the prometheus and alertmanager mixins ask for: names with the labels that
+/// they use. What is not there stands in `src/manual/compat/self_metrics.rs` with the reason.
+const MIXINS: &str = "
+    prometheus_build_info{version} prometheus_config_last_reload_successful prometheus_engine_queries
+    prometheus_engine_queries_concurrent_max prometheus_engine_query_duration_seconds{quantile,slice}
+    prometheus_engine_query_duration_seconds_count{slice} prometheus_http_requests_total{code,handler}
+    prometheus_notifications_alertmanagers_discovered prometheus_notifications_errors_total{alertmanager}
+    prometheus_notifications_queue_capacity prometheus_notifications_queue_length
+    prometheus_notifications_sent_total{alertmanager}
+    prometheus_notifications_latency_seconds_count{alertmanager}
+    prometheus_rule_evaluation_failures_total{rule_group}
+    prometheus_rule_group_iterations_missed_total{rule_group} prometheus_rule_group_rules{rule_group}
+    prometheus_rule_evaluation_duration_seconds_count prometheus_rule_group_duration_seconds{quantile}
+    prometheus_sd_discovered_targets{config,name} prometheus_sd_kubernetes_failures_total
+    prometheus_sd_refresh_failures_total{config,mechanism}
+    prometheus_target_interval_length_seconds{interval,quantile}
+    prometheus_target_interval_length_seconds_sum{interval}
+    prometheus_target_metadata_cache_entries{scrape_job}
+    prometheus_target_scrape_pool_exceeded_label_limits_total
+    prometheus_target_scrape_pool_exceeded_target_limit_total
+    prometheus_target_scrapes_exceeded_body_size_limit_total
+    prometheus_target_scrapes_exceeded_sample_limit_total
+    prometheus_target_scrapes_sample_duplicate_timestamp_total
+    prometheus_target_scrapes_sample_out_of_bounds_total
+    prometheus_target_scrapes_sample_out_of_order_total prometheus_target_sync_failed_total{scrape_job}
+    prometheus_target_sync_length_seconds_sum{scrape_job} prometheus_tsdb_clean_start
+    prometheus_tsdb_compactions_failed_total prometheus_tsdb_data_replay_duration_seconds
+    prometheus_tsdb_head_chunks prometheus_tsdb_head_samples_appended_total{type}
+    prometheus_tsdb_head_series prometheus_tsdb_reloads_failures_total
+    prometheus_tsdb_wal_segment_current process_max_fds process_open_fds
+    process_resident_memory_bytes process_start_time_seconds
+    alertmanager_alerts{state} alertmanager_alerts_received_total{status,version}
+    alertmanager_build_info{version} alertmanager_cluster_failed_peers alertmanager_cluster_members
+    alertmanager_config_hash alertmanager_config_last_reload_successful
+    alertmanager_config_last_reload_success_timestamp_seconds
+    alertmanager_notification_latency_seconds_bucket{integration,le}
+    alertmanager_notifications_failed_total{integration,reason}
+    alertmanager_notifications_suppressed_total{reason} alertmanager_notifications_total{integration}
+    alertmanager_silences{state}
+";
+
+#[test]
+fn mixins_find_their_metrics() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let (target, inbox) = (exporter(), Server::start(|_| String::new()));
+    write_config(folder, target.port, inbox.port);
+    add_job(
+        folder,
+        "{job_name: found, http_sd_configs: [{url: 'http://127.0.0.1:1/'}]}",
+    );
+    let path = folder.join("prometheus.yml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let own = "alerting: {alertmanagers: [{static_configs: [{targets: ['127.0.0.1:1']}]}]}\n";
+    std::fs::write(path, format!("{own}{text}")).unwrap();
+    let router = format!(
+        "--alertmanager.config.file={}",
+        folder.join("alertmanager.yml").display()
+    );
+    let daemon = Daemon::start(folder, free_port(), &[&router]);
+    let has = |page: &str, wanted: &str| {
+        let (name, labels) = wanted.split_once('{').unwrap_or((wanted, ""));
+        page.lines().any(|line| {
+            let end = line.find(['{', ' ']).unwrap_or(0);
+            line.get(..end) == Some(name)
+                && labels.trim_end_matches('}').split(',').all(|label| {
+                    label.is_empty()
+                        || line.contains(&format!("{{{label}=\""))
+                        || line.contains(&format!(",{label}=\""))
+                })
+        })
+    };
+    let missing = || -> Vec<&str> {
+        let page = request(daemon.port, "GET", "/metrics", "").unwrap().1;
+        let all = MIXINS.split_whitespace();
+        all.filter(|wanted| !has(&page, wanted)).collect()
+    };
+    // The first scrapes, refreshes and evaluations bring the last of them.
+    let began = std::time::Instant::now();
+    while !missing().is_empty() {
+        assert!(began.elapsed() < LONG, "missing: {:?}", missing());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}

@@ -37,9 +37,7 @@ impl Router {
         }
         candidates.sort_by(|(_, a), (_, b)| compare_alerts(&a.labels, &b.labels));
         let place = super::place(group);
-        let before = candidates.len();
         let left = self.mute(now, id, &place, candidates);
-        self.counts.suppressed += (before - left.len()) as u64;
         let mut flush = Flush {
             number,
             now,
@@ -73,6 +71,7 @@ impl Router {
         place: &Place,
         mut candidates: Vec<Candidate>,
     ) -> Vec<Candidate> {
+        let suppressed = &mut self.counts.suppressed;
         candidates.retain(|(fingerprint, alert)| {
             let Some(found) = self.inhibitor.inhibited(&alert.labels, now) else {
                 return true;
@@ -82,6 +81,7 @@ impl Router {
                 rule: self.inhibitor.rule_text(found.rule),
                 by: by.map(|stored| stored.alert.labels.clone()).collect(),
             };
+            suppressed.inhibited += 1;
             self.decisions
                 .record(now, *fingerprint, &alert.labels, place, stage);
             false
@@ -90,6 +90,12 @@ impl Router {
             return candidates;
         }
         if let Some(stage) = self.time_stage(now, id) {
+            let count = candidates.len() as u64;
+            let suppressed = &mut self.counts.suppressed;
+            match stage {
+                Stage::Inactive(_) => suppressed.inactive += count,
+                _ => suppressed.muted += count,
+            }
             for (fingerprint, alert) in &candidates {
                 self.decisions
                     .record(now, *fingerprint, &alert.labels, place, stage.clone());
@@ -99,11 +105,13 @@ impl Router {
         if self.silences.is_empty() {
             return candidates;
         }
+        let suppressed = &mut self.counts.suppressed;
         candidates.retain(|(fingerprint, alert)| {
             let by = self.silences.notes_about(&alert.labels, now);
             if by.is_empty() {
                 return true;
             }
+            suppressed.silenced += 1;
             self.decisions
                 .record(now, *fingerprint, &alert.labels, place, Stage::Silenced(by));
             false

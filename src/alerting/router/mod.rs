@@ -158,6 +158,19 @@ pub struct Router {
     counts: Counts,
 }
 
+/// Alerts kept from a receiver, by what kept them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Suppressed {
+    /// By an inhibition rule.
+    pub inhibited: u64,
+    /// Because the route is not active now.
+    pub inactive: u64,
+    /// Because the route is muted now.
+    pub muted: u64,
+    /// By a silence.
+    pub silenced: u64,
+}
+
 /// Counters for the program's own metrics.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -175,8 +188,8 @@ pub struct Counts {
     pub failed: u64,
     /// Notifications that a receiver will never take.
     pub refused: u64,
-    /// Alerts kept from a receiver by inhibition, silences or intervals, at each flush.
-    pub suppressed: u64,
+    /// Alerts kept from a receiver, at each flush.
+    pub suppressed: Suppressed,
     /// Groups that could not be made because of the limit.
     pub groups_refused: u64,
 }

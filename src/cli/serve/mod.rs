@@ -1,6 +1,7 @@
 //! `watchfire serve`: the daemon.
 
 mod built_in;
+mod features;
 mod flags;
 
 use std::net::SocketAddr;
@@ -47,6 +48,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Error> {
             }
         }
     }
+    check_features(&given)?;
     let options = options(&given)?;
     let addresses = given.list("web.listen-address");
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -63,6 +65,33 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Error> {
             .map_err(|e| refused(&e))
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says once what becomes of features that do nothing here.
+fn check_features(given: &Given) -> Result<(), Error> {
+    for name in given.list("enable-feature") {
+        match features::stance(&name) {
+            Some(Stance::Works) => {}
+            Some(Stance::Ignored(why)) => {
+                tracing::warn!(feature = name, "feature has no effect: {why}");
+            }
+            Some(Stance::Refused(hint)) => {
+                return Err(
+                    Error::new(format!("--enable-feature={name} cannot be used"))
+                        .with_hint(hint)
+                        .with_code(2),
+                );
+            }
+            // compat: upstream goes on as well.
+            None => {
+                let meant = features::meant(&name)
+                    .map(|meant| format!("; did you mean {meant}?"))
+                    .unwrap_or_default();
+                tracing::warn!(feature = name, "unknown feature{meant}");
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Splits a text that ends in a hint.

@@ -192,6 +192,7 @@ pub(super) async fn router(base: &Base, loaded: notify_loop::Loaded) -> Result<N
         silence_limits: SilenceLimits::default(),
         clock: base.options.clock,
         external_url: external_url(&base.options, base.port),
+        receiver_name_in_metrics: base.options.features.contains("receiver-name-in-metrics"),
     };
     let metrics = base.metrics.clone();
     let started =

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Method};
 use tokio::time::Instant;
 
+use super::meter::Reason;
 use super::outfit::{Outfit, Sender};
 use super::sink;
 use super::trial::Trace;
@@ -30,12 +31,14 @@ pub(super) async fn run(
     now: WallTime,
     left: Duration,
     trace: Option<&Trace>,
-) -> Outcome {
+) -> (Outcome, Reason) {
+    let mut reason = Reason::Other;
     let Some(integration) = &sender.integration else {
-        return match &sender.sink {
+        let outcome = match &sender.sink {
             Some(to) => sink::write(to, sink::line(&sender.name, notification, None, now)).await,
             None => show(notification),
         };
+        return (outcome, reason);
     };
     let deadline = Instant::now() + sender.timeout.unwrap_or(left).min(left);
     let read_file = |path: &Path| {
@@ -59,11 +62,11 @@ pub(super) async fn run(
     let mut stage = Stage::default();
     let mut outgoing = match integration.request(&context(), notification) {
         Ok(outgoing) => outgoing,
-        Err(error) => return error.into_outcome(),
+        Err(error) => return (error.into_outcome(), reason),
     };
     if let Some(to) = &sender.sink {
         let line = sink::line(&sender.name, notification, Some(&outgoing), now);
-        return sink::write(to, line).await;
+        return (sink::write(to, line).await, reason);
     }
     for _ in 0..REQUESTS_MAX {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -74,14 +77,19 @@ pub(super) async fn run(
         if let Some(trace) = trace {
             trace.exchange(&outgoing, &reply);
         }
+        reason = match &reply {
+            Reply::Http(answer) => Reason::of_status(answer.status),
+            _ => Reason::Other,
+        };
         match integration.next(&context(), notification, &mut stage, reply) {
             Progress::Send(next) => outgoing = next,
-            Progress::Finished(outcome) => return outcome,
+            Progress::Finished(outcome) => return (outcome, reason),
         }
     }
-    ended(Verdict::GiveUp {
+    let endless = ended(Verdict::GiveUp {
         reason: format!("no end after {REQUESTS_MAX} requests"),
-    })
+    });
+    (endless, reason)
 }
 
 fn ended(verdict: Verdict) -> Outcome {

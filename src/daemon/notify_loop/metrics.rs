@@ -1,11 +1,10 @@
 //! The numbers that Alertmanager shows of itself.
 
-use std::time::Duration;
-
 use md5::{Digest as _, Md5};
 
 use super::Loaded;
-use crate::alerting::{SilenceState, Verdict};
+use crate::alerting::SilenceState;
+use crate::alerting::router::Suppressed;
 use crate::daemon::Clock;
 use crate::http::api_v2::Handle;
 use crate::http::metrics::{Page, Registry};
@@ -33,6 +32,8 @@ fn collect(page: &mut Page, handle: &Handle, clock: Clock) {
     for (state, count) in [
         ("active", stats.active_alerts),
         ("suppressed", stats.suppressed_alerts),
+        // Every alert is looked at as it comes in.
+        ("unprocessed", 0),
     ] {
         page.gauge(
             "alertmanager_alerts",
@@ -103,17 +104,29 @@ fn collect(page: &mut Page, handle: &Handle, clock: Clock) {
             counts.groups_refused,
         ),
         (
-            "alertmanager_notifications_suppressed_total",
-            "The total number of alerts kept from a receiver by silences, inhibition or intervals.",
-            counts.suppressed,
-        ),
-        (
             "watchfire_router_journal_failures_total",
             "Failed writes of the router's journal.",
             stats.journal_failures,
         ),
     ] {
         page.counter(name, help, &[], value as f64);
+    }
+    suppressions(page, counts.suppressed);
+}
+
+fn suppressions(page: &mut Page, suppressed: Suppressed) {
+    for (reason, count) in [
+        ("active_time_interval", suppressed.inactive),
+        ("inhibition", suppressed.inhibited),
+        ("mute_time_interval", suppressed.muted),
+        ("silence", suppressed.silenced),
+    ] {
+        page.counter(
+            "alertmanager_notifications_suppressed_total",
+            "The total number of notifications suppressed for being silenced, inhibited, outside of active time intervals or within muted time intervals.",
+            &[("reason", reason)],
+            count as f64,
+        );
     }
 }
 
@@ -156,58 +169,6 @@ pub(super) fn hash(bytes: &[u8]) -> f64 {
         .rev()
         .fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
     number as f64
-}
-
-/// compat: upstream's buckets.
-const LATENCY_BOUNDS: [f64; 6] = [1.0, 5.0, 10.0, 15.0, 20.0, 60.0];
-
-/// Counts an attempt.
-pub(super) fn attempt(
-    metrics: &Registry,
-    kind: &str,
-    receiver: &str,
-    took: Duration,
-    verdict: &Verdict,
-) {
-    let labels = [("integration", kind), ("receiver_name", receiver)];
-    let requests = metrics.counter_with(
-        "alertmanager_notification_requests_total",
-        "The total number of attempted notification requests.",
-        &labels,
-    );
-    requests.inc();
-    let failures = metrics.counter_with(
-        "alertmanager_notification_requests_failed_total",
-        "The total number of failed notification requests.",
-        &labels,
-    );
-    let notifications = metrics.counter_with(
-        "alertmanager_notifications_total",
-        "The total number of attempted notifications.",
-        &labels,
-    );
-    let given_up = metrics.counter_with(
-        "alertmanager_notifications_failed_total",
-        "The total number of failed notifications.",
-        &[labels[0], ("reason", "other"), labels[1]],
-    );
-    match verdict {
-        Verdict::Delivered => notifications.inc(),
-        Verdict::Retry { .. } => failures.inc(),
-        Verdict::GiveUp { .. } => {
-            failures.inc();
-            notifications.inc();
-            given_up.inc();
-        }
-    }
-    metrics
-        .histogram_with(
-            "alertmanager_notification_latency_seconds",
-            "The latency of notifications in seconds.",
-            &LATENCY_BOUNDS,
-            &labels[..1],
-        )
-        .observe(took.as_secs_f64());
 }
 
 #[cfg(test)]

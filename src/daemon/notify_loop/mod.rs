@@ -5,6 +5,7 @@
 //! router's work (and its journal) happens on threads for blocking work.
 
 mod attempt;
+mod meter;
 mod metrics;
 mod outfit;
 mod sink;
@@ -38,6 +39,7 @@ use crate::model::Alert;
 use crate::text::yaml::Problem;
 use crate::time::Span;
 
+use meter::Meter;
 use outfit::Outfit;
 
 /// The router of a program without a router file: everything goes to the log.
@@ -224,6 +226,8 @@ pub struct NotifyOptions {
     pub clock: Clock,
     /// The address that notifications link to, without a slash at its end.
     pub external_url: String,
+    /// `--enable-feature=receiver-name-in-metrics`.
+    pub receiver_name_in_metrics: bool,
 }
 
 /// The running loop.
@@ -240,6 +244,7 @@ struct Shared {
     options: NotifyOptions,
     outfit: ArcSwap<Outfit>,
     metrics: Registry,
+    meter: Meter,
     /// Attempts under way.
     running: Mutex<BTreeMap<u64, AbortHandle>>,
 }
@@ -280,10 +285,13 @@ impl NotifyLoop {
         let handle = Handle::new(router, loaded.info(&outfit), now);
         metrics::register(metrics, &handle, options.clock);
         metrics::loaded(metrics, loaded);
+        let meter = Meter::new(metrics, options.receiver_name_in_metrics);
+        meter.loaded(loaded);
         let shared = Arc::new(Shared {
             options,
             outfit: ArcSwap::from_pointee(outfit),
             metrics: metrics.clone(),
+            meter,
             running: Mutex::default(),
         });
         let (stop, stopped) = watch::channel(false);
@@ -326,6 +334,7 @@ impl NotifyLoop {
         self.handle.set_info(prepared.info);
         self.shared.outfit.store(Arc::new(prepared.outfit));
         metrics::loaded(&self.shared.metrics, &prepared.loaded);
+        self.shared.meter.loaded(&prepared.loaded);
         self.handle
             .act(move |router| {
                 router.set_decision_limits(now, prepared.loaded.decisions);
@@ -434,15 +443,14 @@ async fn tell(shared: &Shared, notification: &Notification) -> Outcome {
     let Ok(_permit) = sender.permits.acquire().await else {
         return given_up("the program ends");
     };
+    shared.meter.begins(&sender.kind, notification);
     let began = tokio::time::Instant::now();
-    let outcome = attempt::run(&outfit, sender, notification, clock.now(), left, None).await;
-    metrics::attempt(
-        &shared.metrics,
-        &sender.kind,
-        &notification.receiver,
-        began.elapsed(),
-        &outcome.verdict,
-    );
+    let (outcome, reason) =
+        attempt::run(&outfit, sender, notification, clock.now(), left, None).await;
+    let took = began.elapsed();
+    shared
+        .meter
+        .ends(&sender.kind, notification, took, &outcome.verdict, reason);
     log(notification, &sender.name, &outcome.verdict);
     outcome
 }

@@ -29,6 +29,7 @@ fn options(path: Option<PathBuf>) -> NotifyOptions {
         silence_limits: SilenceLimits::default(),
         clock: Clock::real(),
         external_url: "http://us".to_owned(),
+        receiver_name_in_metrics: false,
     }
 }
 

@@ -83,7 +83,7 @@ async fn try_sender(
 ) -> Trial {
     let trace = Trace::default();
     let now = notification.now;
-    let outcome = attempt::run(outfit, sender, notification, now, timeout, Some(&trace)).await;
+    let (outcome, _) = attempt::run(outfit, sender, notification, now, timeout, Some(&trace)).await;
     let mut secrets: Vec<String> = std::mem::take(&mut *trace.secrets.lock());
     for integration in &receiver.integrations {
         integration

@@ -12,6 +12,7 @@
 //! | `prometheus_engine_query_duration_seconds` | slices `inner_eval` and `queue_time`; preparing and sorting are part of `inner_eval` | |
 //! | `alertmanager_config_hash`, `alertmanager_config_last_reload_*` | same hash; both files are put in force together, so success and time are those of `prometheus_config_*` | `daemon::notify_loop` |
 //! | `alertmanager_cluster_members`, `_failed_peers` | 1 and 0: a cluster of one. Two instances make `AlertmanagerMembersInconsistent` fire, rightly: they both notify | |
+//! | `alertmanager_notifications_total`, `_failed_total`, `_requests_*` | same labels; `receiver_name` with `--enable-feature=receiver-name-in-metrics`; those of configured integrations are there from the start, upstream shows those of all. A notification that is on its way counts as failed when a newer one takes its place | `daemon::notify_loop::meter` |
 //! | `prometheus_notifications_alertmanagers_discovered` | counts the built-in router as one, so that nobody is told that none is there | |
 //! | `prometheus_notifications_queue_length`, `_dropped_total` | without the label `alertmanager`, over all queues: the mixin's rule compares the length with the capacity, which has none | |
 //!
