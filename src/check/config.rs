@@ -9,6 +9,7 @@ use crate::model::LabelsBuilder;
 use crate::model::http_client::{ClientOptions, SecretSource};
 use crate::relabel;
 use crate::scrape::Pool;
+use crate::template::notify::TemplateSet;
 use crate::text::quote::quote;
 use crate::text::yaml;
 use crate::time::Span;
@@ -262,6 +263,45 @@ pub fn alertmanager(name: &str, bytes: &[u8]) -> Vec<Finding> {
         .map_err(|problem| vec![problem])
         .and_then(|text| alertmanager_config::parse(text, Syntax::default()).map(|_| ()));
     findings(name, &source, parsed)
+}
+
+/// Checks the templates that an `alertmanager.yml` names; patterns without a file are none.
+pub fn router_templates(name: &str, bytes: &[u8], files: &dyn Files) -> Vec<Finding> {
+    let folder = Path::new(name).parent().unwrap_or_else(|| Path::new(""));
+    let folder = folder.to_string_lossy();
+    let Ok(config) =
+        alertmanager_config::parse_in(&String::from_utf8_lossy(bytes), Syntax::default(), &folder)
+    else {
+        return Vec::new();
+    };
+    let mut templates = TemplateSet::new();
+    let mut findings = Vec::new();
+    for pattern in &config.templates {
+        let found = match files.glob(pattern) {
+            Ok(found) => found,
+            Err(reason) => {
+                findings.push(Finding::unreadable(
+                    name,
+                    format!("templates: {pattern}: {reason}"),
+                ));
+                continue;
+            }
+        };
+        for path in found {
+            let name = path.display().to_string();
+            let read = files.read(&path).map_err(|error| error.to_string());
+            let added = read.and_then(|bytes| {
+                let text = String::from_utf8_lossy(&bytes);
+                templates
+                    .add(&name, &text)
+                    .map_err(|error| error.to_string())
+            });
+            if let Err(reason) = added {
+                findings.push(Finding::new(&errors::TEMPLATE_SYNTAX, &name, reason));
+            }
+        }
+    }
+    findings
 }
 
 /// Checks a file for `--web.config.file`.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::Finding;
+use super::lint::errors;
 use crate::exposition::{Entry, Format, Parser, ParserOptions};
 use crate::model::{Labels, MetricType};
 use crate::text::quote::quote;
@@ -13,6 +15,16 @@ pub struct MetricsReport {
     pub problems: Vec<(String, String)>,
     /// Metric and number of series, the largest first.
     pub cardinality: Vec<(String, usize)>,
+}
+
+impl MetricsReport {
+    /// The complaints as findings on a file of this name.
+    pub fn findings(&self, name: &str) -> Vec<Finding> {
+        let texts = self.problems.iter();
+        texts
+            .map(|(metric, text)| Finding::new(&errors::METRICS, name, format!("{metric} {text}")))
+            .collect()
+    }
 }
 
 /// A family as the page tells of it.

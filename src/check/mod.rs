@@ -13,9 +13,10 @@ pub mod lint;
 pub mod metrics;
 pub mod routing;
 mod rules;
+pub mod source;
 pub mod unit_test;
 
-pub use config::{ConfigCheck, ConfigReport, alertmanager, config, web};
+pub use config::{ConfigCheck, ConfigReport, alertmanager, config, router_templates, web};
 pub use finding::{Finding, FindingPlace, PlaceWithin, RuleName, Severity};
 pub use metrics::metrics;
 pub use rules::{RuleFile, RulesReport, rules};

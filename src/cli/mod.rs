@@ -15,6 +15,7 @@ mod config;
 mod dead_letters;
 mod demo;
 mod error;
+mod explain;
 mod healthcheck;
 mod inbox;
 mod output;
@@ -50,6 +51,10 @@ const VERBS: &[Verb] = &[
     Verb {
         command: check::command,
         run: check::run,
+    },
+    Verb {
+        command: explain::command,
+        run: explain::run,
     },
     Verb {
         command: query::command,

@@ -145,3 +145,22 @@ pub(super) static UNKNOWN_CHECK: Page = Page::new(
     "# watchfire ignore W912 known",
     "# watchfire ignore W012 known",
 );
+/// A YAML document that nobody reads.
+pub(in crate::check) static LATER_DOCUMENT: Page = Page::new(
+    "W090",
+    "later-document",
+    Severity::Warning,
+    "A rule file has a second YAML document, which Prometheus does not read.",
+)
+.why("Prometheus and promtool read the first document of a rule file and pass over the others without a word: the rules in them do not exist. Kubernetes objects are not concerned: each document of a stream of them counts.")
+.example("groups:\n- name: a\n---\ngroups:\n- name: b", "groups:\n- name: a\n- name: b");
+
+/// promtool's lint of a metrics page.
+pub(in crate::check) static METRICS: Page = Page::new(
+    "W091",
+    "metrics-lint",
+    Severity::Lint,
+    "A metric is not named or described as Prometheus's conventions have it.",
+)
+.why("Names tell readers and tools what a metric is: counters end with `_total`, units are base units and stand in the name, help texts explain. The page works all the same.")
+.example("# TYPE requests counter\nrequests 1", "# HELP requests_total Requests served.\n# TYPE requests_total counter\nrequests_total 1");

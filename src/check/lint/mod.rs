@@ -111,7 +111,14 @@ static CATALOGUE: &[&Page] = &[
     &groups::OVERWRITES,
     &groups::RECORDS_ITSELF,
     &naming::MISSPELT_VALUE,
+    &errors::LATER_DOCUMENT,
+    &errors::METRICS,
 ];
+
+/// promtool's own lint: rules of a file with the same name and the same labels.
+pub fn duplicates(file: &RuleFile) -> Vec<Finding> {
+    duplicate::find(file)
+}
 
 /// Every page, sorted by id.
 pub fn catalogue() -> &'static [&'static Page] {

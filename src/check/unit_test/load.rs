@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::check::lint::errors;
-use crate::check::{Finding, RuleFile};
+use crate::check::source::rule_source;
+use crate::check::{Finding, Severity};
 use crate::config::Files;
 use crate::rules::file::FileOptions;
 use crate::rules::unit_test::LoadedGroup;
@@ -123,9 +124,15 @@ impl<'a> Loader<'a> {
         };
         let (groups, findings) = match self.files.read(path) {
             Ok(bytes) => {
-                let (file, findings) = RuleFile::parse(&name, &bytes, &options);
-                let groups = file.map(|file| file.groups).unwrap_or_default();
-                (groups, findings)
+                let mut source = rule_source(&name, &bytes, &options);
+                source
+                    .findings
+                    .retain(|finding| finding.severity == Severity::Error);
+                let files = source.files.into_iter();
+                (
+                    files.flat_map(|file| file.groups).collect(),
+                    source.findings,
+                )
             }
             Err(error) => {
                 let finding = Finding::unreadable(&name, error.to_string());

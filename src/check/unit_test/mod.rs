@@ -41,6 +41,8 @@ use load::{Loaded, Loader};
 pub struct TestOptions {
     /// Feature switches of expressions.
     pub parse_options: ParseOptions,
+    /// Whether queries drop names at their end (feature `promql-delayed-name-removal`).
+    pub delayed_name_removal: bool,
     /// Whether fields that nobody knows are let pass.
     pub ignore_unknown_fields: bool,
     /// Only groups whose name matches one of these are played; all when empty.
@@ -145,7 +147,7 @@ impl<'o> Suite<'o> {
             .iter()
             .map(|file| RuleGraph::new(&file.groups))
             .collect();
-        let engines: Vec<Engine> = self.files.iter().map(engine).collect();
+        let engines: Vec<Engine> = self.files.iter().map(|file| self.engine(file)).collect();
         let jobs: Vec<(usize, usize)> = self.jobs().collect();
         let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let work = || {
@@ -192,6 +194,18 @@ impl<'o> Suite<'o> {
         self.reports(&graphs, results)
     }
 
+    fn engine(&self, file: &Loaded) -> Engine {
+        let mut options = EngineOptions {
+            delayed_name_removal: self.options.delayed_name_removal,
+            ..EngineOptions::default()
+        };
+        if let Some(tests) = &file.tests {
+            // compat: subqueries without a step take the evaluation interval.
+            options.default_subquery_step_ms = tests.evaluation_interval.as_ms();
+        }
+        Engine::new(options)
+    }
+
     fn reports(
         &self,
         graphs: &[RuleGraph<'_>],
@@ -215,15 +229,6 @@ impl<'o> Suite<'o> {
         }
         reports
     }
-}
-
-fn engine(file: &Loaded) -> Engine {
-    let mut options = EngineOptions::default();
-    if let Some(tests) = &file.tests {
-        // compat: subqueries without a step take the evaluation interval.
-        options.default_subquery_step_ms = tests.evaluation_interval.as_ms();
-    }
-    Engine::new(options)
 }
 
 #[cfg(test)]

@@ -13,11 +13,11 @@ use std::process::ExitCode;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::check::features;
 use super::{Error, output};
 use crate::check::unit_test::coverage::Coverage;
 use crate::check::unit_test::{Suite, TestOptions, TestReport};
 use crate::daemon::RealFiles;
-use crate::promql::parser::ParseOptions;
 use crate::text::regex::Regex;
 
 pub(super) fn command() -> Command {
@@ -113,9 +113,11 @@ impl Run {
     fn new(matches: &ArgMatches) -> Result<Self, Error> {
         let texts = |name: &str| matches.get_many::<String>(name).into_iter().flatten();
         let debug = matches.get_flag("debug");
+        let (parse_options, delayed_name_removal) = features(matches);
         let mut options = TestOptions {
             ignore_unknown_fields: matches.get_flag("ignore-unknown-fields"),
-            parse_options: features(texts("enable-feature"))?,
+            parse_options,
+            delayed_name_removal,
             dump: debug,
             ..TestOptions::default()
         };
@@ -168,26 +170,6 @@ fn progress_bar(groups: usize) -> ProgressBar {
         bar.set_style(style);
     }
     bar
-}
-
-/// The switches that concern expressions; others are refused by name.
-fn features<'a>(names: impl Iterator<Item = &'a String>) -> Result<ParseOptions, Error> {
-    let mut options = ParseOptions::default();
-    for name in names {
-        match name.as_str() {
-            "promql-experimental-functions" => options.experimental_functions = true,
-            "promql-duration-expr" => options.duration_expressions = true,
-            "promql-extended-range-selectors" => options.extended_range_selectors = true,
-            "promql-binop-fill-modifiers" => options.fill_modifiers = true,
-            "" => {}
-            other => {
-                return Err(Error::new(format!("--enable-feature={other}: not a feature that unit tests know")).with_hint(
-                    "known: promql-experimental-functions, promql-duration-expr, promql-extended-range-selectors, promql-binop-fill-modifiers",
-                ));
-            }
-        }
-    }
-    Ok(options)
 }
 
 /// The names of a report's test groups; those without one are numbered, as promtool does.

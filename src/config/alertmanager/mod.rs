@@ -107,8 +107,21 @@ pub fn parse_in(
     folder: &str,
 ) -> Result<AlertmanagerConfig, Vec<Problem>> {
     let document = yaml::parse_first(text).map_err(|problem| vec![problem])?;
+    parse_node_in(&document.root, syntax, folder)
+}
+
+/// As [`parse`], for a tree that was made of another notation; its spans are where problems stand.
+pub fn parse_node(root: &Node, syntax: Syntax) -> Result<AlertmanagerConfig, Vec<Problem>> {
+    parse_node_in(root, syntax, "")
+}
+
+fn parse_node_in(
+    root: &Node,
+    syntax: Syntax,
+    folder: &str,
+) -> Result<AlertmanagerConfig, Vec<Problem>> {
     let decoder = Decoder::new(Dialect::V2);
-    let config = read(&decoder, &document.root, syntax, folder);
+    let config = read(&decoder, root, syntax, folder);
     let problems = decoder.into_problems();
     match config {
         Some(config) if problems.is_empty() => Ok(config),

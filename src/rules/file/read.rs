@@ -20,6 +20,8 @@ pub struct FileOptions {
     pub validation: ValidationScheme,
     /// The feature switches of expressions.
     pub parser: ParseOptions,
+    /// Whether fields are let pass that only `PrometheusRule` objects of Kubernetes have; default no.
+    pub operator_fields: bool,
 }
 
 /// A rule file whose every rule was found right.
@@ -176,6 +178,10 @@ impl Reader<'_> {
             _ => None,
         };
         let limit = usize::try_from(fields.int("limit", 0)).unwrap_or(0);
+        if self.options.operator_fields {
+            // Thanos's business.
+            fields.node("partial_response_strategy");
+        }
         let nodes = fields.sequence("rules", "[]rulefmt.Rule");
         let (labels, _) = self.texts_by_name(&mut fields, "labels");
         check::names(self, &labels, |name| {

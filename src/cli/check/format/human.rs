@@ -4,6 +4,8 @@ use std::io::{IsTerminal as _, Write as _};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
+use super::super::outcome::{Checked, Outcome};
+use crate::check::source::Origin;
 use crate::check::{Finding, Severity};
 use crate::cli::output;
 
@@ -13,18 +15,57 @@ const SNIPPET_BYTES_MAX: usize = 4 << 20;
 /// Lines around a finding that the drawing may need.
 const CONTEXT_LINES: usize = 2;
 
-/// promtool's word before what is wrong.
-pub(super) fn failed() {
-    plain("  FAILED:");
+/// Shows what was checked as promtool does, and every finding with the line it is about.
+pub(super) fn outcome(outcome: &Outcome) {
+    for checked in &outcome.checked {
+        file(checked);
+    }
+    let summary = [
+        (outcome.skipped, "files of the folders hold no rules"),
+        (outcome.known, "findings are known to the baseline"),
+    ];
+    for (count, what) in summary {
+        if count > 0 {
+            output::line(&format!("{count} {what}"));
+        }
+    }
+}
+
+fn file(checked: &Checked) {
+    let shown = if checked.name == "-" {
+        "standard input"
+    } else {
+        &checked.name
+    };
+    output::line(&format!("Checking {shown}"));
+    let (errors, lints) = (checked.has(Severity::Error), checked.has(Severity::Lint));
+    if errors || lints {
+        // promtool's word before what is wrong.
+        plain("  FAILED:");
+    }
+    for finding in &checked.findings {
+        self::finding(finding, checked.origin_of(finding));
+    }
+    let mut lines = Vec::new();
+    if !errors {
+        lines.extend(&checked.no_error);
+        if !lints {
+            lines.extend(&checked.success);
+        }
+    }
+    for line in lines {
+        output::line(line);
+    }
+    output::line("");
 }
 
 /// A line on standard error.
-pub(super) fn plain(text: &str) {
+pub(in crate::cli::check) fn plain(text: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{text}");
 }
 
-/// Shows a finding with the line it is about.
-pub(super) fn finding(finding: &Finding) {
+/// Shows a finding: what it is and where, in the file and in the expression; what it means and what to do.
+pub(in crate::cli::check) fn finding(finding: &Finding, origin: Option<&Origin>) {
     let level = match finding.severity {
         Severity::Error => Level::ERROR,
         Severity::Lint => Level::WARNING.with_name("lint"),
@@ -32,8 +73,7 @@ pub(super) fn finding(finding: &Finding) {
         Severity::Info => Level::INFO,
     };
     let title = finding.to_string();
-    let mut groups: Vec<Group<'_>> = Vec::new();
-    let mut group = Group::with_title(level.primary_title(&title));
+    let mut group = Group::with_title(level.primary_title(&title).id(finding.id()));
     if let Some(place) = &finding.place
         && place.source.len() <= SNIPPET_BYTES_MAX
     {
@@ -46,8 +86,16 @@ pub(super) fn finding(finding: &Finding) {
                 .annotation(AnnotationKind::Primary.span(window.start..window.end)),
         );
     }
-    groups.push(group);
-    if let Some(hint) = &finding.hint {
+    let notes = notes(finding, origin);
+    for note in &notes {
+        group = group.element(Level::NOTE.message(note));
+    }
+    let mut groups = vec![group];
+    let hint = finding
+        .hint
+        .as_ref()
+        .or_else(|| finding.fix.as_ref().map(|fix| &fix.title));
+    if let Some(hint) = hint {
         groups.push(Group::with_title(Level::HELP.secondary_title(hint)));
     }
     let renderer = if std::io::stderr().is_terminal() {
@@ -56,6 +104,31 @@ pub(super) fn finding(finding: &Finding) {
         Renderer::plain()
     };
     plain(&renderer.render(&groups));
+}
+
+/// What else there is to say: the rule, the place in the expression, the object, the meaning.
+fn notes(finding: &Finding, origin: Option<&Origin>) -> Vec<String> {
+    let mut notes = Vec::new();
+    let mut of = Vec::new();
+    if let Some(rule) = &finding.rule {
+        of.push(format!("rule {} of group {}", rule.name, rule.group));
+    }
+    if let Some(within) = &finding.within {
+        of.push(format!(
+            "line {}, column {} of the expression",
+            within.line, within.column
+        ));
+    }
+    if !of.is_empty() {
+        notes.push(of.join(", "));
+    }
+    notes.extend(origin.map(|origin| format!("in {}", origin.name)));
+    notes.push(format!(
+        "{} (watchfire explain {})",
+        finding.page.summary,
+        finding.id()
+    ));
+    notes
 }
 
 /// The lines around a finding, so that drawing does not look at the whole file.
@@ -92,7 +165,7 @@ impl<'s> Window<'s> {
 }
 
 /// promtool's table of metrics and their series.
-pub(super) fn cardinality(metrics: &[(String, usize)]) {
+pub(in crate::cli::check) fn cardinality(metrics: &[(String, usize)]) {
     let total: usize = metrics.iter().map(|(_, series)| series).sum();
     let mut rows: Vec<[String; 3]> =
         vec![["Metric".into(), "Cardinality".into(), "Percentage".into()]];

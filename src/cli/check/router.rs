@@ -1,0 +1,61 @@
+//! `check alertmanager` and `check web-config`.
+
+use clap::{ArgMatches, Command};
+
+use super::files_argument;
+use super::input::{Input, inputs, takes_all};
+use super::outcome::{Checked, Outcome};
+use crate::check::source::{Origin, router_source};
+use crate::check::{self, Finding};
+use crate::daemon::RealFiles;
+
+pub(super) fn alertmanager_command() -> Command {
+    Command::new("alertmanager")
+        .about("Checks alertmanager.yml with the templates that it names, and AlertmanagerConfig objects")
+        .arg(files_argument(false))
+}
+
+pub(super) fn web_command() -> Command {
+    Command::new("web-config")
+        .about("Checks files for --web.config.file")
+        .arg(files_argument(true))
+}
+
+pub(super) fn alertmanager(matches: &ArgMatches) -> Outcome {
+    each(matches, |name, bytes| {
+        let (mut findings, origins) = router_source(name, bytes);
+        if findings.is_empty() && origins.is_empty() {
+            findings = check::router_templates(name, bytes, &RealFiles::default());
+        }
+        (findings, origins)
+    })
+}
+
+pub(super) fn web(matches: &ArgMatches) -> Outcome {
+    each(matches, |name, bytes| (check::web(name, bytes), Vec::new()))
+}
+
+fn each(
+    matches: &ArgMatches,
+    check: impl Fn(&str, &[u8]) -> (Vec<Finding>, Vec<Origin>),
+) -> Outcome {
+    let (inputs, skipped) = inputs(matches, takes_all);
+    let checked = inputs.into_iter().map(|Input { name, bytes }| {
+        let (findings, origins) = match bytes {
+            Ok(bytes) => check(&name, &bytes),
+            Err(finding) => (vec![finding], Vec::new()),
+        };
+        Checked {
+            name,
+            findings,
+            origins,
+            success: vec!["  SUCCESS".to_owned()],
+            ..Checked::default()
+        }
+    });
+    Outcome {
+        checked: checked.collect(),
+        skipped,
+        ..Outcome::default()
+    }
+}

@@ -1,0 +1,136 @@
+//! `check rules`.
+
+use clap::{ArgMatches, Command};
+
+use super::input::{Input, inputs, no_rules};
+use super::lints::{DUPLICATES, Lints, arguments, rule_options};
+use super::outcome::{Checked, Outcome};
+use super::{Error, files_argument};
+use crate::check::lint::duplicates;
+use crate::check::source::rule_source;
+use crate::check::{Finding, RuleFile, Severity};
+use crate::config::prometheus::Config;
+use crate::model::ValidationScheme;
+use crate::rules::file::FileOptions;
+
+pub(super) fn command() -> Command {
+    let command = Command::new("rules")
+        .about("Checks rule files and PrometheusRule objects; standard input when none is given")
+        .arg(files_argument(false));
+    arguments(command)
+}
+
+pub(super) fn run(matches: &ArgMatches) -> Result<Outcome, Error> {
+    let lints = Lints::new(matches)?;
+    let (inputs, skipped) = inputs(matches, no_rules);
+    let options = rule_options(matches, ValidationScheme::default());
+    let mut outcome = Outcome {
+        skipped,
+        ..Outcome::default()
+    };
+    check(inputs, options, &lints, None, &mut outcome);
+    finish(&lints, matches, &mut outcome)?;
+    Ok(outcome)
+}
+
+/// Checks rule files and adds them to an outcome.
+pub(super) fn check(
+    inputs: Vec<Input>,
+    options: FileOptions,
+    lints: &Lints,
+    config: Option<&Config>,
+    outcome: &mut Outcome,
+) {
+    let first = outcome.checked.len();
+    let mut files: Vec<RuleFile> = Vec::new();
+    for input in inputs {
+        outcome.checked.push(one(input, options, lints, &mut files));
+    }
+    let mut found = lints.find(&files, config);
+    // The files of the rules; what is about another file, such as that of the routes, gets its own entry.
+    for checked in &mut outcome.checked[first..] {
+        let (mine, others): (Vec<Finding>, Vec<Finding>) = found
+            .into_iter()
+            .partition(|finding| finding.file == checked.name);
+        checked.findings.extend(mine);
+        found = others;
+        let place = |finding: &Finding| finding.place.as_ref().map_or(0, |place| place.bytes.start);
+        checked.findings.sort_by_key(place);
+    }
+    while let Some(next) = found.first() {
+        let name = next.file.clone();
+        let (findings, others) = found.into_iter().partition(|finding| finding.file == name);
+        found = others;
+        outcome.checked.push(Checked {
+            name,
+            findings,
+            ..Checked::default()
+        });
+    }
+}
+
+fn one(input: Input, options: FileOptions, lints: &Lints, files: &mut Vec<RuleFile>) -> Checked {
+    let mut checked = Checked {
+        name: input.name,
+        ..Checked::default()
+    };
+    let bytes = match input.bytes {
+        Ok(bytes) => bytes,
+        Err(finding) => {
+            checked.findings.push(finding);
+            return checked;
+        }
+    };
+    let mut source = rule_source(&checked.name, &bytes, &options);
+    let refused = source
+        .findings
+        .iter()
+        .any(|finding| finding.severity == Severity::Error);
+    if !refused && lints.wants(DUPLICATES) {
+        let found = source.files.iter().flat_map(duplicates);
+        source.findings.extend(found);
+    }
+    let count = source.rule_count();
+    checked
+        .success
+        .push(format!("  SUCCESS: {count} rules found"));
+    if source.origins.is_empty() && source.others > 0 {
+        let text = format!(
+            "there is no PrometheusRule among the {} Kubernetes objects",
+            source.others
+        );
+        checked.success = vec![format!("  SUCCESS: 0 rules found: {text}")];
+    }
+    checked.rules = Some(count);
+    checked.findings = source.findings;
+    checked.origins = source.origins;
+    files.append(&mut source.files);
+    checked
+}
+
+/// What is left to do once everything is checked: the files named by arguments, and the baseline.
+pub(super) fn finish(
+    lints: &Lints,
+    matches: &ArgMatches,
+    outcome: &mut Outcome,
+) -> Result<(), Error> {
+    for finding in &lints.findings {
+        outcome.checked.push(Checked {
+            name: finding.file.clone(),
+            findings: vec![finding.clone()],
+            ..Checked::default()
+        });
+    }
+    let mut all: Vec<Finding> = Vec::new();
+    for checked in &mut outcome.checked {
+        all.append(&mut checked.findings);
+    }
+    outcome.known = lints.baseline(&mut all, matches)?;
+    for finding in all {
+        let mut files = outcome.checked.iter_mut();
+        if let Some(checked) = files.find(|checked| checked.name == finding.file) {
+            checked.findings.push(finding);
+        }
+    }
+    Ok(())
+}
