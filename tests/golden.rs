@@ -183,3 +183,163 @@ fn an_update_is_shown_before_it_is_written() {
     let again = run(folder.path(), &["test", "rules", "test.yaml"]);
     assert!(again.starts_with("exit 0"), "{again}");
 }
+
+/// A rule file with one mistake, checked: the output alone must be enough to mend it.
+fn mistake(name: &str, text: &str) {
+    let folder = with_file("rules.yaml", text);
+    let out = run(folder.path(), &["check", "rules", "rules.yaml"]);
+    assert!(out.starts_with("exit 1"), "{out}");
+    check(name, &out);
+}
+
+#[test]
+fn a_missing_bracket_in_a_block_scalar_can_be_mended() {
+    mistake(
+        "mistake_bracket",
+        "groups:\n- name: api\n  rules:\n  - alert: ErrorsHigh\n    expr: |\n      sum by (job) (rate(errors_total[5m])\n        / sum by (job) (rate(requests_total[5m]))\n        > 0.05\n    for: 5m\n",
+    );
+}
+
+#[test]
+fn a_bad_regular_expression_can_be_mended() {
+    mistake(
+        "mistake_regex",
+        "groups:\n- name: api\n  rules:\n  - alert: Down\n    expr: up{instance=~\"node-(1|2\"} == 0\n",
+    );
+}
+
+#[test]
+fn a_tab_can_be_mended() {
+    mistake(
+        "mistake_tab",
+        "groups:\n- name: api\n  rules:\n  - alert: Down\n\t  expr: up == 0\n",
+    );
+}
+
+#[test]
+fn a_duplicate_key_can_be_mended() {
+    mistake(
+        "mistake_duplicate_key",
+        "groups:\n- name: api\n  rules:\n  - alert: Down\n    expr: up == 0\n    labels:\n      severity: page\n      team: db\n      severity: warning\n",
+    );
+}
+
+#[test]
+fn a_misspelt_metric_can_be_mended() {
+    let text = "groups:\n- name: api\n  rules:\n  - record: job:requests:rate5m\n    expr: sum by (job) (rate(http_requests_total[5m]))\n  - record: job:errors:rate5m\n    expr: sum by (job) (rate(http_requests_total{code=~\"5..\"}[5m]))\n  - record: job:request_size:rate5m\n    expr: sum by (job) (rate(http_requests_total{code=\"200\"}[5m]))\n  - alert: ErrorsHigh\n    expr: job:erors:rate5m / job:requests:rate5m > 0.05\n    for: 5m\n    labels: {severity: page}\n    annotations: {summary: Many errors}\n  - alert: NoTraffic\n    expr: sum by (job) (rate(http_request_total[5m])) < 1\n    for: 5m\n    labels: {severity: page}\n    annotations: {summary: No traffic}\n";
+    let folder = with_file("rules.yaml", text);
+    let args = [
+        "check",
+        "rules",
+        "--lint=all",
+        "--fail-on=warning",
+        "rules.yaml",
+    ];
+    check("mistake_metric", &run(folder.path(), &args));
+}
+
+#[test]
+fn kubernetes_objects_are_checked_at_their_places() {
+    let text = "---\n# Source: chart/templates/service.yaml\napiVersion: v1\nkind: Service\nmetadata: {name: s}\n---\n# Source: chart/templates/rules.yaml\napiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata:\n  name: node\n  namespace: monitoring\nspec:\n  groups:\n  - name: g\n    rules:\n    - alert: A\n      expr: |\n        sum(up)\n          > foo bar\n";
+    let folder = with_file("helm.yaml", text);
+    check(
+        "check_kubernetes",
+        &run(folder.path(), &["check", "rules", "helm.yaml"]),
+    );
+}
+
+#[test]
+fn folders_are_walked_and_what_holds_no_rules_is_passed_over() {
+    let folder = with_file(
+        "a.yaml",
+        "groups:\n- name: g\n  rules:\n  - {record: a, expr: up}\n",
+    );
+    std::fs::create_dir(folder.path().join("sub")).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("sub/b.yml", "groups: []\n");
+    write("sub/b_test.yml", "rule_files: [b.yml]\ntests: []\n");
+    write("sub/notes.txt", "not looked at");
+    check(
+        "check_folder",
+        &run(folder.path(), &["check", "rules", "."]),
+    );
+}
+
+#[test]
+fn explain_shows_the_page_of_a_finding() {
+    let folder = tempfile::tempdir().unwrap();
+    check("explain", &run(folder.path(), &["explain", "W001"]));
+    let wrong = run(folder.path(), &["explain", "duplicate-rule"]);
+    assert!(wrong.contains("did you mean duplicate-rules?"), "{wrong}");
+}
+
+/// Runs git in a folder, as somebody.
+fn git(folder: &Path, args: &[&str]) {
+    let who = [
+        "-c",
+        "user.name=x",
+        "-c",
+        "user.email=x@x",
+        "-c",
+        "commit.gpgsign=false",
+    ];
+    let out = Command::new("git")
+        .current_dir(folder)
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .args(who)
+        .args(args)
+        .output()
+        .unwrap();
+    assert!(out.status.success(), "{out:?}");
+}
+
+#[test]
+fn since_shows_what_a_change_does_and_checks_nothing_else() {
+    if Command::new("git").arg("--version").output().is_err() {
+        return;
+    }
+    let old = "groups:\n- name: g\n  rules:\n  - {record: 'a:b', expr: sum(up)}\n  - {alert: Down, expr: up == 0, for: 5m, labels: {severity: page}}\n";
+    let folder = with_file("a.yaml", old);
+    let path = folder.path();
+    let write = |name: &str, text: &str| std::fs::write(path.join(name), text).unwrap();
+    // Its mistakes are old.
+    write(
+        "untouched.yaml",
+        "groups:\n- name: g\n  rules: [{alert: X, expr: 'up =='}]\n",
+    );
+    let routes = |matcher: &str| {
+        format!(
+            "route:\n  receiver: all\n  routes: [{{receiver: pager, matchers: [{matcher}]}}]\nreceivers: [{{name: all}}, {{name: pager}}]\n"
+        )
+    };
+    write("am.yml", &routes("severity=~\"page|critical\""));
+    git(path, &["init", "-q"]);
+    git(path, &["add", "."]);
+    git(path, &["commit", "-qm", "old"]);
+    write(
+        "a.yaml",
+        "groups:\n- name: g\n  rules:\n  - {alert: Down, expr: up == 0, for: 1m, labels: {severity: page}}\n  - {alert: New, expr: 'a:b > 1'}\n",
+    );
+    write("am.yml", &routes("severity=critical"));
+    let args = [
+        "check",
+        "rules",
+        "--since",
+        "HEAD",
+        "--alertmanager.config.file",
+        "am.yml",
+        ".",
+    ];
+    check("check_since", &run(path, &args));
+    let all = run(path, &["check", "rules", "--since=HEAD"]);
+    assert!(
+        all.starts_with("exit 0") && !all.contains("untouched"),
+        "{all}"
+    );
+    let wrong = run(path, &["check", "rules", "--since=nowhere"]);
+    assert!(wrong.contains("git knows no such revision"), "{wrong}");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let wrong = run(elsewhere.path(), &["check", "rules", "--since=HEAD"]);
+    assert!(wrong.contains("belongs to no git repository"), "{wrong}");
+}

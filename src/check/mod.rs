@@ -6,6 +6,7 @@
 //! unit tests of rules, [`routing`] cases of the route tree. Every finding names the check that made it; [`lint::catalogue`] explains them.
 
 pub mod analysis;
+pub mod changes;
 mod config;
 mod finding;
 pub mod fix;

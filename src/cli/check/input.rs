@@ -22,7 +22,7 @@ pub(super) struct Input {
 }
 
 impl Input {
-    fn read(name: &str) -> Self {
+    pub(super) fn read(name: &str) -> Self {
         let read = if name == "-" {
             let mut bytes = Vec::new();
             std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
@@ -61,6 +61,7 @@ pub(super) fn inputs(matches: &ArgMatches, not_wanted: fn(&[u8]) -> bool) -> (Ve
                 ));
             }
             for path in found {
+                let path = path.strip_prefix(".").unwrap_or(&path);
                 let input = Input::read(&path.to_string_lossy());
                 if input.bytes.as_ref().is_ok_and(|bytes| not_wanted(bytes)) {
                     skipped += 1;

@@ -8,6 +8,7 @@ use crate::alerting::matchers::Syntax;
 use crate::check::lint::{self, Baseline, Page, Routing, Subjects};
 use crate::check::{Finding, RuleFile, Severity};
 use crate::cli::{Error, output};
+use crate::config::alertmanager::AlertmanagerConfig;
 use crate::config::lint::LintOptions;
 use crate::config::prometheus::Config;
 use crate::config::{Error as ConfigError, watchfire};
@@ -183,6 +184,12 @@ impl Lints {
                 .any(|wanted| finding.page.is_called(wanted))
         });
         findings
+    }
+
+    /// The routes that are linted together with the rules.
+    pub(super) fn routing(&self) -> Option<(&str, &AlertmanagerConfig)> {
+        let routing = self.routing.as_ref()?;
+        Some((&routing.name, &routing.config))
     }
 
     /// Takes away what the baseline knows and gives how many that were; or writes it.

@@ -8,6 +8,7 @@ mod metrics;
 mod outcome;
 mod router;
 mod rules;
+mod since;
 
 use std::process::ExitCode;
 
@@ -90,7 +91,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Error> {
         "config" => config::run(matches)?,
         "rules" => rules::run(matches)?,
         "metrics" => return metrics::run(matches),
-        "alertmanager" => router::alertmanager(matches),
+        "alertmanager" => router::alertmanager(matches)?,
         _ => router::web(matches),
     };
     Format::of(matches).show(&outcome);

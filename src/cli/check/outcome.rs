@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::ArgMatches;
 
+use super::since::Changes;
 use crate::check::source::Origin;
 use crate::check::{Finding, Severity};
 
@@ -50,6 +51,8 @@ pub(super) struct Outcome {
     pub(super) checked: Vec<Checked>,
     /// Files of folders that were passed over, as they hold something else.
     pub(super) skipped: usize,
+    /// What the change does that `--since` asks about.
+    pub(super) changes: Option<Changes>,
     /// Findings that a baseline took away.
     pub(super) known: usize,
 }

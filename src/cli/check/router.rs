@@ -2,17 +2,22 @@
 
 use clap::{ArgMatches, Command};
 
-use super::files_argument;
 use super::input::{Input, inputs, takes_all};
 use super::outcome::{Checked, Outcome};
+use super::since::{self, Since};
+use super::{Error, files_argument};
+use crate::alerting::matchers::Syntax;
+use crate::check::lint::Routing;
 use crate::check::source::{Origin, router_source};
 use crate::check::{self, Finding};
 use crate::daemon::RealFiles;
+use crate::rules::file::FileOptions;
 
 pub(super) fn alertmanager_command() -> Command {
     Command::new("alertmanager")
         .about("Checks alertmanager.yml with the templates that it names, and AlertmanagerConfig objects")
         .arg(files_argument(false))
+        .arg(since::argument())
 }
 
 pub(super) fn web_command() -> Command {
@@ -21,14 +26,31 @@ pub(super) fn web_command() -> Command {
         .arg(files_argument(true))
 }
 
-pub(super) fn alertmanager(matches: &ArgMatches) -> Outcome {
-    each(matches, |name, bytes| {
+pub(super) fn alertmanager(matches: &ArgMatches) -> Result<Outcome, Error> {
+    let since = Since::of(matches)?;
+    let mut outcome = each(matches, |name, bytes| {
         let (mut findings, origins) = router_source(name, bytes);
         if findings.is_empty() && origins.is_empty() {
             findings = check::router_templates(name, bytes, &RealFiles::default());
         }
         (findings, origins)
-    })
+    });
+    if let Some(since) = since {
+        let text = |name: &str| std::fs::read_to_string(name).ok();
+        let mut routings = outcome.checked.iter().filter_map(|checked| {
+            Routing::parse(&checked.name, &text(&checked.name)?, Syntax::default())
+        });
+        // Of several configurations, the last that is right is the one that routes.
+        let routing = routings.next_back();
+        let routing = routing
+            .as_ref()
+            .map(|routing| (routing.name.as_str(), &routing.config));
+        since.narrow(&mut outcome, &[], FileOptions::default(), routing);
+        if let Some(changes) = &mut outcome.changes {
+            changes.rules.clear();
+        }
+    }
+    Ok(outcome)
 }
 
 pub(super) fn web(matches: &ArgMatches) -> Outcome {

@@ -5,6 +5,7 @@ use clap::{ArgMatches, Command};
 use super::input::{Input, inputs, no_rules};
 use super::lints::{DUPLICATES, Lints, arguments, rule_options};
 use super::outcome::{Checked, Outcome};
+use super::since::{self, Since};
 use super::{Error, files_argument};
 use crate::check::lint::duplicates;
 use crate::check::source::rule_source;
@@ -16,31 +17,39 @@ use crate::rules::file::FileOptions;
 pub(super) fn command() -> Command {
     let command = Command::new("rules")
         .about("Checks rule files and PrometheusRule objects; standard input when none is given")
-        .arg(files_argument(false));
+        .arg(files_argument(false))
+        .arg(since::argument());
     arguments(command)
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Result<Outcome, Error> {
     let lints = Lints::new(matches)?;
-    let (inputs, skipped) = inputs(matches, no_rules);
+    let since = Since::of(matches)?;
+    let (inputs, skipped) = match &since {
+        Some(since) if !matches.contains_id("files") => (since.inputs(), 0),
+        _ => inputs(matches, no_rules),
+    };
     let options = rule_options(matches, ValidationScheme::default());
     let mut outcome = Outcome {
         skipped,
         ..Outcome::default()
     };
-    check(inputs, options, &lints, None, &mut outcome);
+    let files = check(inputs, options, &lints, None, &mut outcome);
+    if let Some(since) = since {
+        since.narrow(&mut outcome, &files, options, lints.routing());
+    }
     finish(&lints, matches, &mut outcome)?;
     Ok(outcome)
 }
 
-/// Checks rule files and adds them to an outcome.
+/// Checks rule files and adds them to an outcome; gives the files as far as they are right.
 pub(super) fn check(
     inputs: Vec<Input>,
     options: FileOptions,
     lints: &Lints,
     config: Option<&Config>,
     outcome: &mut Outcome,
-) {
+) -> Vec<RuleFile> {
     let first = outcome.checked.len();
     let mut files: Vec<RuleFile> = Vec::new();
     for input in inputs {
@@ -67,6 +76,7 @@ pub(super) fn check(
             ..Checked::default()
         });
     }
+    files
 }
 
 fn one(input: Input, options: FileOptions, lints: &Lints, files: &mut Vec<RuleFile>) -> Checked {

@@ -7,6 +7,7 @@ use crate::template;
 use crate::text::quote::quote;
 use crate::text::yaml::{Node, Problem, ProblemKind, Span};
 
+use super::advice::advice;
 use super::read::{RawRule, Reader};
 
 /// Checks a rule; its expression when that is one at all.
@@ -141,6 +142,7 @@ fn expression(reader: &Reader<'_>, raw: &RawRule<'_>, who: &str) -> Option<Expr>
     });
     let within = error.pos.start.min(last)..error.pos.end.clamp(error.pos.start.min(last), last);
     let mut problem = Problem::new(span, message);
+    problem.hint = advice(&raw.expr, error);
     if let Some(node) = raw.expr_node {
         problem = problem.within(node, within);
     }

@@ -3,6 +3,7 @@
 //! [`parse`] reports every mistake at its place: an error in an expression stands at the character of
 //! the file it is about, also within a block scalar.
 
+mod advice;
 mod check;
 mod read;
 #[cfg(test)]

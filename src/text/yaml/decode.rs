@@ -97,7 +97,8 @@ impl Decoder {
                     Dialect::V2 => format!("key \"{key}\" already set in map"),
                     Dialect::V3 => already_defined(key, first),
                 };
-                let problem = Problem::new(entry.key.span, message);
+                let problem =
+                    Problem::new(entry.key.span, message).with_hint("keep one of the two");
                 self.report(problem.of_kind(ProblemKind::DuplicateKey));
                 continue;
             }

@@ -59,7 +59,8 @@ impl<'d, 'n> Fields<'d, 'n> {
                     Dialect::V2 => format!("field {name} already set in type {type_name}"),
                     Dialect::V3 => already_defined(name, first),
                 };
-                let problem = Problem::new(entry.key.span, message);
+                let problem =
+                    Problem::new(entry.key.span, message).with_hint("keep one of the two");
                 decoder.report(problem.of_kind(ProblemKind::DuplicateKey));
                 continue;
             }

@@ -149,8 +149,10 @@ impl<'t> Reader<'t> {
                     return Halt::Quoted(*error.marker());
                 }
                 let place = self.place(*error.marker());
-                let text = format!("yaml: line {}: {}", place.line, error.info());
-                Halt::Problem(Problem::at(place, text))
+                Halt::Problem(tab_after(self.text, place).unwrap_or_else(|| {
+                    let text = format!("yaml: line {}: {}", place.line, error.info());
+                    Problem::at(place, text)
+                }))
             })?;
             let span = Span {
                 start: self.place(span.start),
@@ -375,6 +377,30 @@ fn short_tag(tag: &Tag) -> Box<str> {
         tag.handle.as_str()
     };
     format!("{handle}{}", tag.suffix).into_boxed_str()
+}
+
+/// The tab in an indentation that made the parser stop at `place` or in the line before it.
+fn tab_after(text: &str, place: Place) -> Option<Problem> {
+    let line_start = text.get(..place.offset)?.rfind('\n').map_or(0, |at| at + 1);
+    let mut offset = line_start;
+    let lines = text.get(line_start..)?.split_inclusive('\n').take(2);
+    for (number, line) in lines.enumerate() {
+        let blank = line.len() - line.trim_start_matches([' ', '\t']).len();
+        if let Some(tab) = line[..blank].find('\t') {
+            let line = place.line + number;
+            let place = Place {
+                offset: offset + tab,
+                line,
+                column: tab + 1,
+            };
+            let message = format!("yaml: line {line}: found a tab in the indentation");
+            return Some(
+                Problem::at(place, message).with_hint("indent with spaces: YAML takes no tabs"),
+            );
+        }
+        offset += line.len();
+    }
+    None
 }
 
 /// YAML's printable characters.

@@ -20,13 +20,16 @@ pub(super) fn outcome(outcome: &Outcome) {
     for checked in &outcome.checked {
         file(checked);
     }
+    if let Some(changes) = &outcome.changes {
+        super::changes::show(changes);
+    }
     let summary = [
-        (outcome.skipped, "files of the folders hold no rules"),
-        (outcome.known, "findings are known to the baseline"),
+        (outcome.skipped, "Files of folders without rules"),
+        (outcome.known, "Findings that the baseline knows"),
     ];
     for (count, what) in summary {
         if count > 0 {
-            output::line(&format!("{count} {what}"));
+            output::line(&format!("{what}: {count}"));
         }
     }
 }

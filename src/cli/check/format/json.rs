@@ -17,7 +17,7 @@ pub(super) fn document(outcome: &Outcome) -> String {
     let findings = outcome
         .findings()
         .map(|(checked, finding)| one(checked, finding));
-    let document = json!({
+    let mut document = json!({
         "version": VERSION,
         "files": files.collect::<Vec<_>>(),
         "findings": findings.collect::<Vec<_>>(),
@@ -29,6 +29,9 @@ pub(super) fn document(outcome: &Outcome) -> String {
             "known": outcome.known,
         },
     });
+    if let (Some(changes), Value::Object(fields)) = (&outcome.changes, &mut document) {
+        fields.insert("changes".to_owned(), super::changes::json(changes));
+    }
     format!("{document:#}\n")
 }
 

@@ -1,5 +1,6 @@
 //! How findings are written: for people, for programs, for the CI systems that show them beside a change.
 
+mod changes;
 mod checkstyle;
 mod github;
 mod gitlab;
