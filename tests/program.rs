@@ -437,3 +437,46 @@ fn mixins_find_their_metrics() {
         std::thread::sleep(Duration::from_millis(100));
     }
 }
+
+/// A process that is killed when the test is over, however it ends.
+struct Killed(std::process::Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn watched_tests_run_again_when_a_rule_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write(
+        "r.yml",
+        "groups:\n- name: g\n  rules: [{alert: Down, expr: up == 0}]\n",
+    );
+    write(
+        "t.yml",
+        "rule_files: [r.yml]\ntests:\n- input_series: [{series: up, values: '0'}]\n  alert_rule_test: [{eval_time: 0m, alertname: Down, exp_alerts: [{}]}]\n",
+    );
+    let out = std::fs::File::create(folder.path().join("out.txt")).unwrap();
+    let child = std::process::Command::new(support::watchfire())
+        .args(["test", "rules", "--watch", "t.yml"])
+        .current_dir(folder.path())
+        .stdout(out)
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let _child = Killed(child);
+    let said = || std::fs::read_to_string(folder.path().join("out.txt")).unwrap();
+    let waits = |times: usize| said().matches("Waiting for a change").count() >= times;
+    wait_for("the first run", Duration::from_mins(2), || waits(1));
+    assert!(said().contains("SUCCESS"), "{}", said());
+    write(
+        "r.yml",
+        "groups:\n- name: g\n  rules: [{alert: Down, expr: up == 0, for: 1m}]\n",
+    );
+    wait_for("the second run", Duration::from_mins(2), || waits(2));
+    assert!(said().contains("FAILED"), "{}", said());
+}

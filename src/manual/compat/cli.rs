@@ -14,6 +14,7 @@
 //! | `amtool check-config`, `cluster show` | `watchfire check alertmanager`; there is no cluster | |
 //! | | our own: `why`, `receivers test`, `dead-letters` | `cli::why`, `daemon::notify_loop::trial` |
 //! | `promtool check healthy, ready` | `watchfire healthcheck` | |
+//! | `promtool check config, rules, metrics, web-config`, `amtool check-config` | `watchfire check`: same verdicts and exit codes; also Kubernetes objects, folders, patterns, other formats | groups config, rule-format, promtool-runs, rules-wild; `check::source` |
 //! | `promtool test rules`: file format, verdicts, `--run`, `--debug`, `--diff`, `--junit`, `--ignore-unknown-fields` | same verdicts; rules that can neither decide nor fail a test group are not evaluated | `rules::unit_test::tests`, groups unit-tests and rules-wild |
 //! | shell completions | `watchfire completions` | |
 //!
@@ -28,6 +29,11 @@
 //! - `--alerts.gc-interval` also says how often expired silences and old log entries are cleared away.
 //! - Our own `--watchfire.config.file` names `watchfire.yml` (`config::watchfire`). Its keys `fallback_receivers`
 //!   and `memory`, and `--memory.limit`, are refused by name until they have an effect.
+//! - `check rules` and `check alertmanager` take `PrometheusRule` and `AlertmanagerConfig` objects, which promtool and amtool
+//!   refuse for their fields.
+//! - `--lint=all` finds more than promtool's two lints. What promtool does not know is never fatal by `--lint-fatal`, only by
+//!   `--fail-on`, so that exit codes stay promtool's.
+//! - A later YAML document of a rule file, which promtool passes over, gets a warning.
 //! - `test rules` shows what differs in its own layout; promtool's words are in the JUnit file. `--debug` shows all series at
 //!   the last time that a test looks at.
 //! - `--agent` is refused; sections that cannot run yet are refused by name with a hint.

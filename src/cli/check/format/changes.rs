@@ -3,8 +3,8 @@
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
-use super::super::since::Changes;
 use crate::check::changes::{ChangedRule, RuleChange};
+use crate::cli::check::since::Changes;
 use crate::cli::output;
 use crate::rules::file::FileRuleKind;
 

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::super::outcome::Outcome;
 use super::message;
 use super::path;
 use crate::check::Severity;
+use crate::cli::check::outcome::Outcome;
 use crate::text::xml::escape;
 
 pub(super) fn document(outcome: &Outcome) -> String {

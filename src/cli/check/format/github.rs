@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::super::outcome::Outcome;
 use super::region::Region;
 use super::{message, path};
 use crate::check::Severity;
+use crate::cli::check::outcome::Outcome;
 
 pub(super) fn document(outcome: &Outcome) -> String {
     let mut out = String::new();

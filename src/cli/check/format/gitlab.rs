@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::super::outcome::Outcome;
 use super::region::Region;
 use super::{Fingerprints, message, path};
 use crate::check::Severity;
+use crate::cli::check::outcome::Outcome;
 
 pub(super) fn document(outcome: &Outcome) -> String {
     let mut fingerprints = Fingerprints::default();

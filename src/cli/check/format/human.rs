@@ -4,9 +4,9 @@ use std::io::{IsTerminal as _, Write as _};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-use super::super::outcome::{Checked, Outcome};
 use crate::check::source::Origin;
 use crate::check::{Finding, Severity};
+use crate::cli::check::outcome::{Checked, Outcome};
 use crate::cli::output;
 
 /// Files larger than this are shown without the line, as drawing it would take long.

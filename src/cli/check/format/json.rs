@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::super::outcome::{Checked, Outcome};
 use super::region::Region;
 use crate::check::{Finding, Severity};
+use crate::cli::check::outcome::{Checked, Outcome};
 
 /// Grows when a field changes its meaning; new fields may come at any time.
 const VERSION: u32 = 1;

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::super::outcome::{Checked, Outcome};
 use super::message;
 use crate::check::{Finding, Severity};
+use crate::cli::check::outcome::{Checked, Outcome};
 use crate::text::xml::escape;
 
 pub(super) fn document(outcome: &Outcome) -> String {

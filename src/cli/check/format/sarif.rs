@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::super::outcome::{Checked, Outcome};
 use super::region::Region;
 use super::{Fingerprints, message, path};
 use crate::check::lint::Page;
 use crate::check::{Finding, Severity};
+use crate::cli::check::outcome::{Checked, Outcome};
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 

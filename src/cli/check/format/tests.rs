@@ -1,8 +1,8 @@
 use serde_json::Value;
 
-use super::super::outcome::Checked;
 use super::*;
 use crate::check::source::rule_source;
+use crate::cli::check::outcome::Checked;
 use crate::rules::file::FileOptions;
 
 /// A file with an unknown field, and an expression that is wrong in its second line.
