@@ -1,10 +1,12 @@
 //! The route tree: which receivers an alert goes to, and how it is grouped on the way.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::Matchers;
-use crate::model::Labels;
+use hashbrown::HashMap;
+
+use super::{Matcher, Matchers};
+use crate::model::{Labels, MatchOp};
 use crate::text::quote::quote;
 use crate::time::Span;
 
@@ -139,13 +141,69 @@ pub fn label_set_text(labels: &Labels) -> String {
 #[derive(Debug, Clone, PartialEq)]
 pub struct RouteTree {
     routes: Vec<Route>,
+    /// For routes with many children: which of them may match.
+    indexes: HashMap<usize, ChildIndex>,
+}
+
+/// A route with so many children is not tried one by one.
+const INDEXED_CHILDREN_MIN: usize = 16;
+
+/// Children by the first matcher that asks for one certain value.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct ChildIndex {
+    /// By name, then by value, the children's positions.
+    by_value: BTreeMap<String, HashMap<String, Vec<usize>>>,
+    others: Vec<usize>,
+}
+
+impl ChildIndex {
+    fn add(&mut self, position: usize, matchers: &Matchers) {
+        let certain = |m: &&Matcher| m.op == MatchOp::Equal && !m.value.is_empty();
+        match matchers.0.iter().find(certain) {
+            Some(m) => self
+                .by_value
+                .entry(m.name.clone())
+                .or_default()
+                .entry(m.value.clone())
+                .or_default()
+                .push(position),
+            None => self.others.push(position),
+        }
+    }
+
+    /// The positions of the children that may match, in order.
+    fn candidates(&self, labels: &Labels) -> Vec<usize> {
+        let mut found = self.others.clone();
+        for (name, by_value) in &self.by_value {
+            if let Some(positions) = labels.get(name).and_then(|value| by_value.get(value)) {
+                found.extend(positions);
+            }
+        }
+        found.sort_unstable();
+        found
+    }
 }
 
 impl RouteTree {
     /// Fills in what each route inherits.
     pub fn new(root: &RouteOptions) -> Self {
-        let mut tree = Self { routes: Vec::new() };
+        let mut tree = Self {
+            routes: Vec::new(),
+            indexes: HashMap::new(),
+        };
         tree.add(root, None, 0);
+        for (at, route) in tree.routes.iter().enumerate() {
+            if route.children.len() < INDEXED_CHILDREN_MIN {
+                continue;
+            }
+            let mut index = ChildIndex::default();
+            for (position, child) in route.children.iter().enumerate() {
+                if let Some(child) = tree.routes.get(*child) {
+                    index.add(position, &child.matchers);
+                }
+            }
+            tree.indexes.insert(at, index);
+        }
         tree
     }
 
@@ -241,10 +299,25 @@ impl RouteTree {
             return false;
         }
         let before = found.len();
-        for child in &route.children {
-            let took = self.walk(*child, labels, found);
-            if took && !self.routes.get(*child).is_some_and(|child| child.continues) {
-                break;
+        let passes_on = |child: usize, found: &mut Vec<usize>| {
+            let took = self.walk(child, labels, found);
+            !took || self.routes.get(child).is_some_and(|child| child.continues)
+        };
+        match self.indexes.get(&at) {
+            Some(index) => {
+                for position in index.candidates(labels) {
+                    let child = route.children.get(position);
+                    if !child.is_some_and(|child| passes_on(*child, found)) {
+                        break;
+                    }
+                }
+            }
+            None => {
+                for child in &route.children {
+                    if !passes_on(*child, found) {
+                        break;
+                    }
+                }
             }
         }
         if found.len() == before {
@@ -356,6 +429,48 @@ mod tests {
         );
         assert_eq!(receivers(&[("team", "b")]), ["second"]);
         assert_eq!(receivers(&[]), ["root"]);
+    }
+
+    #[test]
+    fn many_children_are_found_as_if_tried_one_by_one() {
+        let mut root = route("root", "");
+        for i in 0..60 {
+            let matchers = match i % 5 {
+                0 => format!("team=\"t{}\"", i / 10),
+                1 => format!("env=\"e{}\",team!=\"t1\"", i % 7),
+                2 => format!("team=~\"t{}|t{}\"", i % 4, i % 3),
+                3 => "x=\"\",env=\"e1\"".to_owned(),
+                _ => "team!=\"\"".to_owned(),
+            };
+            let mut child = route(&format!("r{i}"), &matchers);
+            child.continues = i % 3 != 0;
+            root.routes.push(child);
+        }
+        let tree = RouteTree::new(&root);
+        assert_eq!(tree.indexes.len(), 1);
+        let mut plain = tree.clone();
+        plain.indexes.clear();
+        for (team, env, x) in
+            (0..8).flat_map(|t| (0..8).flat_map(move |e| (0..2).map(move |x| (t, e, x))))
+        {
+            let labels = Labels::from_pairs([
+                ("team", format!("t{team}")),
+                ("env", format!("e{env}")),
+                (
+                    "x",
+                    if x == 0 {
+                        String::new()
+                    } else {
+                        "1".to_owned()
+                    },
+                ),
+            ]);
+            assert_eq!(tree.matches(&labels), plain.matches(&labels), "{labels}");
+        }
+        assert_eq!(
+            tree.matches(&Labels::empty()),
+            plain.matches(&Labels::empty())
+        );
     }
 
     #[test]

@@ -46,6 +46,18 @@ impl Labels {
         Self::from_sorted(kept)
     }
 
+    /// As [`Self::from_pairs`], but empty values stay: for annotations, where an empty text is one.
+    pub fn with_empty_values<N: AsRef<str>, V: AsRef<str>>(
+        pairs: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        let mut pairs: Vec<(N, V)> = pairs.into_iter().collect();
+        pairs.sort_by(|a, b| a.0.as_ref().cmp(b.0.as_ref()));
+        // Of a repeated name the last wins.
+        pairs.reverse();
+        pairs.dedup_by(|a, b| a.0.as_ref() == b.0.as_ref());
+        Self::from_sorted(pairs.iter().rev().map(|(n, v)| (n.as_ref(), v.as_ref())))
+    }
+
     /// Builds a set from pairs that are sorted by name, unique and not empty.
     ///
     /// # Panics

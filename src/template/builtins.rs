@@ -86,12 +86,14 @@ fn at(args: &[Value], at: usize) -> &Value {
     args.get(at).unwrap_or(&Value::Nil)
 }
 
+/// Stands for the text of the callee in an error of `call`.
+pub(super) const CALLEE: &str = "\u{0}callee\u{0}";
+
 fn call(function: &Value) -> Result<Value, String> {
     match function {
         Value::Nil => Err("call of nil".to_owned()),
         other => Err(format!(
-            "non-function {} of type {}",
-            printf::sprint(std::slice::from_ref(other))?,
+            "non-function {CALLEE} of type {}",
             other.type_name()
         )),
     }
@@ -131,14 +133,14 @@ fn index_once(item: &Value, index: &Value) -> Result<Value, String> {
             list.items
                 .get(wanted)
                 .cloned()
-                .ok_or_else(|| format!("index out of range: {wanted}"))
+                .ok_or_else(|| "reflect: slice index out of range".to_owned())
         }
         Value::String(text) | Value::Safe(_, text) => {
             let wanted = position(index, text.len())?;
             text.as_bytes()
                 .get(wanted)
                 .map(|byte| Value::Uint(u64::from(*byte)))
-                .ok_or_else(|| format!("index out of range: {wanted}"))
+                .ok_or_else(|| "reflect: string index out of range".to_owned())
         }
         Value::Map(map) => match index {
             Value::Nil => Err("value is nil; should be of type string".to_owned()),
@@ -204,7 +206,13 @@ fn length(item: &Value) -> Result<Value, String> {
     Ok(Value::Int(length as i64))
 }
 
-const INCOMPATIBLE: &str = "incompatible types for comparison";
+fn incompatible(a: &Value, b: &Value) -> String {
+    format!(
+        "incompatible types for comparison: {} and {}",
+        a.type_name(),
+        b.type_name()
+    )
+}
 
 fn equal_any(first: &Value, rest: &[Value]) -> Result<bool, String> {
     if rest.is_empty() {
@@ -240,7 +248,7 @@ fn equal(a: &Value, b: &Value) -> Result<bool, String> {
                     b.type_name()
                 ))
             }
-            _ => Err(INCOMPATIBLE.to_owned()),
+            _ => Err(incompatible(a, b)),
         },
     }
 }
@@ -271,7 +279,7 @@ fn less(a: &Value, b: &Value) -> Result<bool, String> {
         _ => match (a.kind(), b.kind()) {
             (Kind::Int, Kind::Int) => Ok(a.as_int() < b.as_int()),
             (Kind::String, Kind::String) => Ok(a.as_text() < b.as_text()),
-            _ => Err(INCOMPATIBLE.to_owned()),
+            _ => Err(incompatible(a, b)),
         },
     }
 }
@@ -290,7 +298,7 @@ pub(super) fn joined(args: &[Value]) -> Result<Arc<str>, String> {
             other => other.clone(),
         })
         .collect();
-    printf::sprint(&args).map(Arc::from)
+    printf::sprint_printable(&args).map(Arc::from)
 }
 
 /// The `html` function.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::ast::{Action, Block, Branch, Call, Command, Node, NodeRef, Operand, Pipe, Tree, place};
+use super::builtins::CALLEE;
 use super::error::Error;
 use super::function::{Function, FunctionSet, Kind, Type};
 use super::html::Plan;
@@ -685,6 +686,12 @@ impl<'t, 'f> Exec<'t, 'f> {
         }
         function.call(&values).or_else(|text| {
             self.node = Some(node);
+            // compat: the callee is named as it stands in the template.
+            let callee = args.first().map_or_else(
+                || printf::sprint(values.get(..1).unwrap_or_default()).unwrap_or_default(),
+                ToString::to_string,
+            );
+            let text = text.replace(CALLEE, &callee);
             self.fail(format!("error calling {name}: {text}"))
         })
     }

@@ -24,7 +24,19 @@ pub(super) fn printable(value: &Value) -> Result<String, String> {
 
 /// `fmt.Sprint`: a space between operands when neither is a string.
 pub fn sprint(args: &[Value]) -> Result<String, String> {
-    let mut printer = Printer::default();
+    print_all(Printer::default(), args)
+}
+
+/// As [`sprint`], pointers being followed first, as Go's templates do before they escape.
+pub(super) fn sprint_printable(args: &[Value]) -> Result<String, String> {
+    let printer = Printer {
+        follow: true,
+        ..Printer::default()
+    };
+    print_all(printer, args)
+}
+
+fn print_all(mut printer: Printer, args: &[Value]) -> Result<String, String> {
     let mut after_string = true;
     for arg in args {
         let is_string = matches!(arg, Value::String(_));
@@ -77,6 +89,8 @@ struct Printer {
     out: String,
     flags: Flags,
     overflow: bool,
+    /// Whether pointers are followed.
+    follow: bool,
 }
 
 /// Where a format stands among its arguments.
@@ -280,7 +294,7 @@ impl Printer {
             Value::Map(map) => self.map(map, verb, depth),
             Value::Object(object) => {
                 let name = object.type_name();
-                if name.starts_with('*') && depth == 0 {
+                if name.starts_with('*') && depth == 0 && !self.follow {
                     self.push("&");
                 }
                 if self.flags.sharp_v {
@@ -337,7 +351,6 @@ impl Printer {
     }
 
     fn bad_verb(&mut self, value: &Value, verb: char) {
-        let flags = std::mem::take(&mut self.flags);
         self.push(&format!("%!{verb}("));
         if matches!(value, Value::Nil) {
             self.push("<nil>");
@@ -347,7 +360,6 @@ impl Printer {
             self.value_plain(value);
         }
         self.push(")");
-        self.flags = flags;
     }
 
     /// A value in an error text: without its methods.

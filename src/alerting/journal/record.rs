@@ -229,6 +229,14 @@ pub(in crate::alerting) fn read_labels(r: &mut Reader<'_>) -> Result<Labels, Err
     Ok(Labels::from_pairs(pairs))
 }
 
+fn read_annotations(r: &mut Reader<'_>) -> Result<Labels, Error> {
+    let count = r.count(2)?;
+    let pairs = (0..count)
+        .map(|_| Ok((r.str()?, r.str()?)))
+        .collect::<Result<Vec<_>, Error>>()?;
+    Ok(Labels::with_empty_values(pairs))
+}
+
 fn put_alert(out: &mut Vec<u8>, alert: &Alert) {
     put_labels(out, &alert.labels);
     put_labels(out, &alert.annotations);
@@ -242,7 +250,7 @@ fn put_alert(out: &mut Vec<u8>, alert: &Alert) {
 fn alert(r: &mut Reader<'_>) -> Result<Alert, Error> {
     Ok(Alert {
         labels: read_labels(r)?,
-        annotations: read_labels(r)?,
+        annotations: read_annotations(r)?,
         starts_at: read_time(r)?,
         ends_at: read_time(r)?,
         updated_at: read_time(r)?,
@@ -401,7 +409,7 @@ mod tests {
         };
         vec![
             Record::Alert(Alert {
-                annotations: labels.clone(),
+                annotations: Labels::with_empty_values([("a", ""), ("b", "x"), ("a", "")]),
                 labels: labels.clone(),
                 starts_at: t,
                 ends_at: WallTime::ZERO,

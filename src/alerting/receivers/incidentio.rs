@@ -37,11 +37,11 @@ impl IncidentIo {
         notification: &Notification,
     ) -> Result<Outgoing, Error> {
         let (mut render, left_out) = Render::truncated(ctx, notification, self.max_alerts);
-        let mut message_bytes = message(&render, "1", left_out)?;
+        let mut message_bytes = message(&render, "1", left_out);
         if message_bytes.len() > PAYLOAD_BYTES_MAX {
             // compat: the first alert stands for all, and the count of those left out stays as it was.
             render.data.alerts.truncate(1);
-            message_bytes = message(&render, "1", left_out)?;
+            message_bytes = message(&render, "1", left_out);
         }
         let url = render.secret(&self.url, "url_file")?;
         let token = render.secret(&self.alert_source_token, "alert_source_token_file")?;

@@ -9,7 +9,6 @@ use super::fields::{Fields, source};
 use super::status;
 use crate::alerting::Notification;
 use crate::model::http_client::SecretSource;
-use crate::template::to_json;
 
 /// A generic webhook.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,7 +46,7 @@ impl Webhook {
         if let Some(payload) = &self.payload {
             return Ok(body::post(url, &body::expand_deep(&render, payload)?));
         }
-        let message = message(&render, "4", left_out)?;
+        let message = message(&render, "4", left_out);
         let mut request = body::request("POST", url, &Json::Null);
         request.body = message;
         Ok(Outgoing::Http(request))
@@ -73,17 +72,13 @@ pub(super) fn max_alerts(fields: &dyn Fields) -> usize {
 }
 
 /// The message of webhooks and of incident.io: the template data and three fields more.
-pub(super) fn message(
-    render: &Render<'_>,
-    version: &str,
-    left_out: usize,
-) -> Result<Vec<u8>, Error> {
-    let data = to_json(&render.data.to_value()).map_err(Error::fatal)?;
-    let mut out = data.strip_suffix('}').unwrap_or(&data).to_owned();
+pub(super) fn message(render: &Render<'_>, version: &str, left_out: usize) -> Vec<u8> {
+    let mut out = render.data.to_json();
+    out.pop();
     out.push_str(",\"version\":");
     crate::template::write_json_string(&mut out, version);
     out.push_str(",\"groupKey\":");
     crate::template::write_json_string(&mut out, &render.notification.group_key);
     let _ = writeln!(out, ",\"truncatedAlerts\":{left_out}}}");
-    Ok(out.into_bytes())
+    out.into_bytes()
 }

@@ -271,7 +271,7 @@ fn read_alert(at: usize, item: &Value) -> Result<Option<Alert>, Refusal> {
     let labels = labels.ok_or_else(|| body::required(&format!("{at}.labels"), "body"))?;
     Ok(Some(Alert {
         labels: Labels::from_pairs(labels),
-        annotations: Labels::from_pairs(annotations.unwrap_or_default()),
+        annotations: Labels::with_empty_values(annotations.unwrap_or_default()),
         starts_at: starts_at.unwrap_or(WallTime::ZERO),
         ends_at: ends_at.unwrap_or(WallTime::ZERO),
         generator_url: url.to_owned(),

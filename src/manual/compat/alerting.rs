@@ -19,6 +19,9 @@
 //! | feature `muted-alerts-in-nflog` | not there | |
 //! | clustering (`--cluster.*`) | not there; the status says `disabled` | |
 //!
+//! `tests/am_scenarios/scenarios.py` holds scenarios for `am_diff.py`, one for each receiver and stage;
+//! `tests/differential/template_diff.py` sends random templates through amtool and through us.
+//!
 //! Differences, on purpose:
 //!
 //! - Alerts are durable. After a restart those that still fired go on firing for `resolve_timeout` at
@@ -30,7 +33,6 @@
 //! - A changed configuration keeps groups, their timers and attempts under way; upstream starts over.
 //! - `/api/v2/status` shows the file as it was written, without comments and secrets; upstream shows it
 //!   with all defaults filled in.
-//! - Annotations with an empty value are dropped when an alert comes in.
 //! - `/api/v2/alerts/groups` has `routeLabels` only for routes with labels; 0.34 also shows empty ones.
 //! - `/api/watchfire/v1/decisions` tells what each stage decided about each alert; it survives a restart.
 //! - A receiver may have a fallback receiver. It is told of a group while an integration is not reached: its

@@ -76,10 +76,7 @@ pub(in crate::template) fn plan(
     let end = planner.template(Context::default(), name, None)?;
     if end.state != State::Text {
         return Err(Error::Escape {
-            message: format!(
-                "html/template:{name}: ends in a non-text context: {}",
-                end.describe()
-            ),
+            message: format!("{}ends in a non-text context: {}", of(name), end.describe()),
         });
     }
     Ok(Plan {
@@ -114,9 +111,40 @@ fn fail<T>(here: Here<'_>, node: Option<usize>, text: &str) -> Result<T, Error> 
             let (line, column) = place(&here.tree.text, pos);
             format!("html/template:{name}:{line}:{column}: {text}")
         }
-        None => format!("html/template:{name}: {text}"),
+        None => format!("{}{text}", of(name)),
     };
     Err(Error::Escape { message })
+}
+
+/// What stands before an error without a place. compat: a template without a name is not named.
+fn of(name: &str) -> String {
+    if name.is_empty() {
+        "html/template: ".to_owned()
+    } else {
+        format!("html/template:{name}: ")
+    }
+}
+
+const REENTRY: &str = "on range loop re-entry: ";
+
+/// compat: what goes wrong when a loop's body is looked at for its second turn says so, and an error
+/// without a place gets the loop's line.
+fn on_reentry(error: Error, here: Here<'_>, pos: usize) -> Error {
+    let Error::Escape { message } = error else {
+        return error;
+    };
+    let name = &here.tree.parse_name;
+    if let Some(text) = message.strip_prefix(&of(name)) {
+        let (line, _) = place(&here.tree.text, pos);
+        return Error::Escape {
+            message: format!("html/template:{name}:{line}: {REENTRY}{text}"),
+        };
+    }
+    let message = match message.split_once(": ") {
+        Some((place, text)) => format!("{place}: {REENTRY}{text}"),
+        None => message,
+    };
+    Error::Escape { message }
 }
 
 impl Planner<'_> {
@@ -227,12 +255,14 @@ impl Planner<'_> {
         if is_loop {
             // The body may run again where it ended; that must lead to the same place.
             let before = self.variants.get(here.variant).cloned();
-            let again = self.turn(taken, branch, true, here)?;
+            let again = self
+                .turn(taken, branch, true, here)
+                .map_err(|error| on_reentry(error, here, branch.pos))?;
             if let Some(before) = before {
                 self.variants.insert(here.variant.to_owned(), before);
             }
             taken = join(taken, again).or_else(|(a, b)| {
-                let text = format!("on range loop re-entry: {}", branches_differ(word, a, b));
+                let text = format!("{REENTRY}{}", branches_differ(word, a, b));
                 fail(here, Some(branch.pos), &text)
             })?;
         }

@@ -1,8 +1,10 @@
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::model::Labels;
 use crate::template::function::{Function, Kind, Type};
 use crate::template::gotime::Time;
+use crate::template::json;
 use crate::template::value::{List, ListType, Map, MapType, Object, Value};
 use crate::time::WallTime;
 
@@ -61,7 +63,84 @@ impl Data {
     }
 }
 
+impl Data {
+    /// What webhooks are sent: [`crate::template::to_json`] of the data, however many alerts there are.
+    pub fn to_json(&self) -> String {
+        let mut out = String::with_capacity(512 + self.alerts.len() * 1024);
+        text_field(&mut out, '{', "receiver", &self.receiver);
+        text_field(&mut out, ',', "status", &self.status);
+        out.push_str(",\"alerts\":[");
+        for (i, alert) in self.alerts.iter().enumerate() {
+            if i > 0 {
+                out.push(',');
+            }
+            alert.write_json(&mut out);
+        }
+        out.push(']');
+        // compat: left out when empty.
+        if !self.notification_reason.is_empty() {
+            text_field(
+                &mut out,
+                ',',
+                "notification_reason",
+                &self.notification_reason,
+            );
+        }
+        labels_field(&mut out, "groupLabels", Some(&self.group_labels));
+        labels_field(&mut out, "commonLabels", Some(&self.common_labels));
+        labels_field(
+            &mut out,
+            "commonAnnotations",
+            Some(&self.common_annotations),
+        );
+        if !self.route_labels.is_empty() {
+            labels_field(&mut out, "routeLabels", Some(&self.route_labels));
+        }
+        text_field(&mut out, ',', "externalURL", &self.external_url);
+        out.push('}');
+        out
+    }
+}
+
+fn text_field(out: &mut String, before: char, name: &str, value: &str) {
+    out.push(before);
+    let _ = write!(out, "\"{name}\":");
+    json::string(out, value);
+}
+
+fn labels_field(out: &mut String, name: &str, labels: Option<&Labels>) {
+    let _ = write!(out, ",\"{name}\":");
+    let Some(labels) = labels else {
+        out.push_str("null");
+        return;
+    };
+    out.push('{');
+    for (i, (name, value)) in labels.iter().enumerate() {
+        if i > 0 {
+            out.push(',');
+        }
+        json::string(out, name);
+        out.push(':');
+        json::string(out, value);
+    }
+    out.push('}');
+}
+
 impl AlertData {
+    fn write_json(&self, out: &mut String) {
+        text_field(out, '{', "status", &self.status);
+        labels_field(out, "labels", self.labels.as_ref());
+        labels_field(out, "annotations", self.annotations.as_ref());
+        let _ = write!(
+            out,
+            ",\"startsAt\":\"{}\",\"endsAt\":\"{}\"",
+            self.starts_at, self.ends_at
+        );
+        text_field(out, ',', "generatorURL", &self.generator_url);
+        text_field(out, ',', "fingerprint", &self.fingerprint);
+        out.push('}');
+    }
+
     /// The alert as an element of `.Alerts`.
     pub fn to_value(&self) -> Value {
         Value::Object(Arc::new(AlertObject(self.clone())))
@@ -377,4 +456,41 @@ fn pairs_method(list: &List, name: &str) -> Option<Function<'static>> {
         "String" => Function::new(&[], move |_| Ok(Value::from(join(parts.clone())))),
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_body_of_webhooks_is_that_of_the_values() {
+        let labels = Labels::from_pairs([("alertname", "A<b>"), ("ü", "\u{2028}\"\\\n\t\u{1}")]);
+        let alert = |starts_at: WallTime, ends_at| AlertData {
+            status: "firing".to_owned(),
+            labels: Some(labels.clone()),
+            annotations: None,
+            starts_at,
+            ends_at,
+            generator_url: "http://x/?a=1&b=2".to_owned(),
+            fingerprint: "00ff".to_owned(),
+        };
+        let at = WallTime::from_ns(1_700_000_000_120_000_000);
+        let mut data = Data {
+            receiver: "team\\.x".to_owned(),
+            status: "firing".to_owned(),
+            alerts: vec![alert(at, WallTime::ZERO), alert(WallTime::from_ms(-1), at)],
+            notification_reason: "first notification".to_owned(),
+            group_labels: labels.clone(),
+            common_labels: Labels::empty(),
+            common_annotations: labels.clone(),
+            route_labels: labels.clone(),
+            external_url: "http://us".to_owned(),
+        };
+        let values = |data: &Data| crate::template::to_json(&data.to_value()).unwrap();
+        assert_eq!(data.to_json(), values(&data));
+        data.alerts.clear();
+        data.notification_reason.clear();
+        data.route_labels = Labels::empty();
+        assert_eq!(data.to_json(), values(&data));
+    }
 }
