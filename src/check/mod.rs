@@ -13,13 +13,13 @@
 //! use watchfire::config::lint::LintOptions;
 //! use watchfire::rules::file::FileOptions;
 //!
-//! let text = "groups:\n- name: g\n  rules:\n  - alert: Down\n    expr: |\n      up ==\n      )\n  - alert: Low\n    expr: free < 0.1\n    severity: page\n";
+//! let text = "groups:\n- name: g\n  rules:\n  - alert: Down\n    expr: |\n      sum(up)\n        > foo bar\n  - alert: Low\n    expr: free < 0.1\n    severity: page\n";
 //! let source = rule_source("rules.yml", text.as_bytes(), &FileOptions::default());
 //! let first = &source.findings[0];
 //! assert_eq!(first.id(), "E005");
 //! let (file, expression) = (first.place.as_ref().unwrap(), first.within.as_ref().unwrap());
-//! assert_eq!((file.line, file.column), (7, 7));
-//! assert_eq!((expression.line, expression.column), (2, 1));
+//! assert_eq!((file.line, file.column), (7, 15));
+//! assert_eq!((expression.line, expression.column), (2, 9));
 //! assert_eq!(source.findings[1].hint.as_deref(), Some("move `severity` under `labels:`"));
 //! // What loads can be linted: the findings are data, too.
 //! let subjects = Subjects { rules: &source.files, ..Subjects::default() };
