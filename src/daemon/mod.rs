@@ -14,6 +14,7 @@ pub mod log;
 pub mod net;
 pub mod notify_loop;
 mod options;
+pub mod query_log;
 pub mod rule_loop;
 pub mod scrape_loop;
 pub mod scrapes;

@@ -13,9 +13,11 @@ pub mod metrics;
 pub mod notices;
 mod pages;
 pub mod params;
+pub mod query_log;
 pub mod remote_write;
 mod reply;
 pub mod state;
+pub mod syntax_tree;
 mod wrap;
 
 use axum::Router;

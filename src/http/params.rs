@@ -1,15 +1,24 @@
 //! Parameters of a request: form body and query string together, as Go's `ParseForm` merges them.
 
+use std::net::IpAddr;
+
 use axum::body::{Body, to_bytes};
+use axum::extract::OriginalUri;
 use axum::http::{Method, header, request};
 use url::form_urlencoded;
 
 use super::Failure;
+use super::query_log::{ClientAddress, QueryOrigin};
 use crate::text::duration;
 
-/// Names and values in order; the form comes before the query string.
+/// Names and values in order, the form before the query string, and where they came from.
 #[derive(Debug, Clone, Default)]
-pub struct Params(Vec<(String, String)>);
+pub struct Params {
+    pairs: Vec<(String, String)>,
+    client: Option<IpAddr>,
+    method: String,
+    path: String,
+}
 
 impl Params {
     /// Reads parameters from a request. A body counts with POST, PUT and PATCH when it is a form.
@@ -37,12 +46,21 @@ impl Params {
         if let Some(query) = parts.uri.query() {
             pairs.extend(form_urlencoded::parse(query.as_bytes()).into_owned());
         }
-        Ok(Self(pairs))
+        let path = match parts.extensions.get::<OriginalUri>() {
+            Some(OriginalUri(uri)) => uri.path(),
+            None => parts.uri.path(),
+        };
+        Ok(Self {
+            pairs,
+            client: parts.extensions.get().map(|ClientAddress(ip)| *ip),
+            method: parts.method.as_str().to_owned(),
+            path: path.to_owned(),
+        })
     }
 
     /// The first value of `name`; empty when absent.
     pub fn get(&self, name: &str) -> &str {
-        self.0
+        self.pairs
             .iter()
             .find(|(n, _)| n == name)
             .map_or("", |(_, v)| v.as_str())
@@ -50,10 +68,19 @@ impl Params {
 
     /// All values of `name`.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0
+        self.pairs
             .iter()
             .filter(move |(n, _)| n == name)
             .map(|(_, v)| v.as_str())
+    }
+
+    /// Who asks, for the query log.
+    pub fn origin(&self) -> QueryOrigin {
+        QueryOrigin::Request {
+            client: self.client,
+            method: self.method.clone(),
+            path: self.path.clone(),
+        }
     }
 
     /// A point in time in milliseconds; none when the parameter is absent.
@@ -121,7 +148,7 @@ pub fn atoi(text: &str) -> Result<i64, String> {
 
 /// Seconds since the epoch as a float, or RFC 3339; the answer is in milliseconds.
 pub fn parse_time_ms(text: &str) -> Result<i64, String> {
-    if let Ok(seconds) = text.parse::<f64>()
+    if let Some(seconds) = parse_float(text)
         && seconds.is_finite()
     {
         // compat: upstream rounds to the millisecond; far values saturate.
@@ -149,13 +176,17 @@ pub fn parse_time_ms(text: &str) -> Result<i64, String> {
 
 /// Seconds as a float, or Prometheus's text form; the answer is in milliseconds.
 pub fn parse_duration_ms(text: &str) -> Result<i64, String> {
-    if let Ok(seconds) = text.parse::<f64>() {
+    if let Some(seconds) = parse_float(text) {
         let nanoseconds = seconds * 1e9;
-        if !nanoseconds.is_finite() || nanoseconds.abs() > 9.223_372_036_854_775e18 {
+        if nanoseconds.is_infinite() || nanoseconds.abs() > 9.223_372_036_854_775e18 {
             return Err(format!(
                 "cannot parse {} to a valid duration. It overflows int64",
                 crate::text::quote::quote(text)
             ));
+        }
+        if seconds.is_nan() {
+            // compat: what is no number becomes the shortest duration of all.
+            return Ok(i64::MIN);
         }
         return Ok((seconds * 1000.0).round() as i64);
     }
@@ -165,6 +196,20 @@ pub fn parse_duration_ms(text: &str) -> Result<i64, String> {
             crate::text::quote::quote(text)
         )
     })
+}
+
+/// Go's `ParseFloat`, hexadecimal notation left out: underscores may stand between digits, and a number that is too
+/// large is none.
+fn parse_float(text: &str) -> Option<f64> {
+    let bytes = text.as_bytes();
+    let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+    let between_digits = |at: usize| at > 0 && digit(at - 1) && digit(at + 1);
+    if memchr::memchr_iter(b'_', bytes).any(|at| !between_digits(at)) {
+        return None;
+    }
+    let value: f64 = text.replace('_', "").parse().ok()?;
+    let spelled_out = !bytes.iter().any(u8::is_ascii_digit);
+    (!value.is_infinite() || spelled_out).then_some(value)
 }
 
 #[cfg(test)]
@@ -193,11 +238,23 @@ mod tests {
             ("15", 15_000),
             ("0.5", 500),
             ("1m30s", 90_000),
+            ("1_0", 10_000),
+            ("NaN", i64::MIN),
             ("-1", -1000),
         ] {
             assert_eq!(parse_duration_ms(text), Ok(ms), "{text}");
         }
         assert!(parse_duration_ms("148966367200372").is_err());
-        assert!(parse_duration_ms("0x").is_err());
+        for (text, why) in [
+            ("0x", "cannot parse \"0x\" to a valid duration"),
+            ("1_", "cannot parse \"1_\" to a valid duration"),
+            ("1e400", "cannot parse \"1e400\" to a valid duration"),
+            (
+                "1e300",
+                "cannot parse \"1e300\" to a valid duration. It overflows int64",
+            ),
+        ] {
+            assert_eq!(parse_duration_ms(text), Err(why.to_owned()));
+        }
     }
 }

@@ -11,6 +11,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use super::api_v2::Handle;
 use super::metrics::Registry;
 use super::notices::Notices;
+use super::query_log::{QueryWatch, Unwatched};
 use crate::model::{Labels, Metadata};
 use crate::promql::engine::Engine;
 use crate::promql::parser::ParseOptions;
@@ -115,6 +116,10 @@ pub struct Parts {
     pub limits: Limits,
     /// Permits for queries that run at once (`--query.max-concurrency`).
     pub query_permits: Arc<Semaphore>,
+    /// Hears of every query.
+    pub query_watch: Arc<dyn QueryWatch>,
+    /// Whether `stats=all` tells samples per step (feature `promql-per-step-stats`).
+    pub per_step_stats: bool,
 }
 
 impl std::fmt::Debug for Parts {
@@ -158,6 +163,8 @@ impl Parts {
             route_prefix: String::new(),
             cors_origin: None,
             query_permits: Arc::new(Semaphore::new(limits.queries)),
+            query_watch: Arc::new(Unwatched),
+            per_step_stats: false,
             limits,
         }
     }

@@ -21,7 +21,12 @@ pub fn instant(
     let answer = engine
         .instant(storage, expr, at.as_ms(), options)
         .map_err(|error| Error::Query(error.to_string()))?;
-    match answer.value {
+    points(answer.value)
+}
+
+/// The answer of an instant query the way rules want it.
+pub fn points(value: Value) -> Result<Vec<Point>, Error> {
+    match value {
         Value::Vector(samples) => Ok(samples
             .into_iter()
             .map(|sample| Point {

@@ -3,7 +3,8 @@
 //! A reload is all or nothing: everything that can fail is done first ([`App::prepare`]) and changes
 //! nothing; what is left ([`App::switch`]) cannot fail.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::alertmanagers::{self, Alertmanagers};
@@ -14,6 +15,7 @@ use crate::config::prometheus::Config;
 use crate::daemon::Error;
 use crate::daemon::alert_sender::Dressing;
 use crate::daemon::notify_loop;
+use crate::daemon::query_log::QueryLog;
 use crate::daemon::scrapes::{self, JobConfig, Scrapes};
 use crate::http::metrics::query_seconds;
 use crate::model::Labels;
@@ -24,6 +26,7 @@ struct Prepared {
     alertmanagers: Vec<alertmanagers::Prepared>,
     jobs: Vec<scrapes::Prepared>,
     router: notify_loop::Prepared,
+    query_log: Option<File>,
 }
 
 impl App {
@@ -49,10 +52,16 @@ impl App {
             None => Vec::new(),
         };
         let router = self.notify.prepare(&loaded.router);
+        let query_log = config.and_then(|c| c.global.query_log_file.as_deref());
+        let opened = QueryLog::prepare(query_log).map_err(|e| {
+            let path = query_log.unwrap_or(Path::new(""));
+            Error::Config(format!("query_log_file {}: {e}", path.display()))
+        });
         Ok(Prepared {
             alertmanagers,
             jobs: Scrapes::prepare(jobs).map_err(Error::Config)?,
             router: router.map_err(|e| Error::Config(e.to_string()))?,
+            query_log: opened?,
             loaded,
         })
     }
@@ -81,6 +90,7 @@ impl App {
                 .map(|c| c.alerting.relabel_rules.clone())
                 .unwrap_or_default(),
         });
+        self.query_log.switch(prepared.query_log);
         self.scrapes.switch(prepared.jobs);
         self.notify.switch(prepared.router).await;
         let asker = Asker {
@@ -88,6 +98,7 @@ impl App {
             storage: Arc::clone(&self.db) as _,
             syntax: self.syntax,
             seconds: query_seconds(&self.metrics, "inner_eval"),
+            watch: Arc::clone(&self.query_log) as _,
         };
         let environment = asker.environment(external_labels.clone(), self.external_url.clone());
         self.rules.apply(loaded.groups, environment).await;

@@ -1,10 +1,11 @@
 //! How rules ask the engine, and what their templates know.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::daemon::rule_loop::RuleEnvironment;
 use crate::http::metrics::Summary;
+use crate::http::query_log::{FinishedQuery, QueryOrigin, QueryWatch};
 use crate::model::{Labels, SampleValue};
 use crate::promql::ast::Expr;
 use crate::promql::engine::{Engine, QueryOptions};
@@ -22,6 +23,7 @@ pub(super) struct Asker {
     pub(super) syntax: ParseOptions,
     /// `prometheus_engine_query_duration_seconds`.
     pub(super) seconds: Summary,
+    pub(super) watch: Arc<dyn QueryWatch>,
 }
 
 impl Asker {
@@ -34,29 +36,57 @@ impl Asker {
         let expander = self.clone();
         let shown_url = external_url.clone();
         RuleEnvironment {
-            query: Arc::new(move |expr: &Expr, at: Timestamp| self.points(expr, at)),
-            expand: Arc::new(move |expansion: &Expansion<'_>| {
-                expander.expand(expansion, &external_labels, &shown_url)
+            query: Arc::new(move |origin, expr, at| {
+                // compat: the log shows rules as they are printed.
+                self.points(origin, &expr.to_string(), expr, at)
+            }),
+            expand: Arc::new(move |origin, expansion| {
+                expander.expand(origin, expansion, &external_labels, &shown_url)
             }),
             external_url,
         }
     }
 
-    fn points(&self, expr: &Expr, at: Timestamp) -> Result<Vec<Point>, rules::Error> {
+    fn points(
+        &self,
+        origin: &QueryOrigin,
+        text: &str,
+        expr: &Expr,
+        at: Timestamp,
+    ) -> Result<Vec<Point>, rules::Error> {
+        let _active = self.watch.began(text);
         let started = Instant::now();
-        let outcome = rules::query::instant(
-            &self.engine,
-            &*self.storage,
-            expr,
-            at,
-            &QueryOptions::default(),
-        );
-        self.seconds.observe(started.elapsed().as_secs_f64());
-        outcome
+        let options = QueryOptions {
+            stopwatch: Some(&|| started.elapsed()),
+            ..QueryOptions::default()
+        };
+        let outcome = self
+            .engine
+            .try_instant(&*self.storage, expr, at.as_ms(), &options);
+        let (stats, error) = match &outcome {
+            Ok(answer) => (&answer.stats, None),
+            Err(failure) => (&failure.stats, Some(failure.error.to_string())),
+        };
+        self.seconds.observe(stats.evaluation.as_secs_f64());
+        self.watch.ended(&FinishedQuery {
+            query: text.to_owned(),
+            start_ms: at.as_ms(),
+            end_ms: at.as_ms(),
+            step_ms: 0,
+            error,
+            stats: stats.clone(),
+            queued: Duration::ZERO,
+            origin: origin.clone(),
+        });
+        match outcome {
+            Ok(answer) => rules::query::points(answer.value),
+            Err(failure) => Err(rules::Error::Query(failure.error.to_string())),
+        }
     }
 
     fn expand(
         &self,
+        origin: &QueryOrigin,
         expansion: &Expansion<'_>,
         external_labels: &Labels,
         external_url: &str,
@@ -64,7 +94,9 @@ impl Asker {
         let query = |text: &str, at: Timestamp| {
             let expr = parser::parse(text, &self.syntax)
                 .map_err(|errors| errors.first().map_or_else(String::new, ToString::to_string))?;
-            let points = self.points(&expr, at).map_err(|e| e.to_string())?;
+            let points = self
+                .points(origin, text, &expr, at)
+                .map_err(|e| e.to_string())?;
             Ok(points
                 .into_iter()
                 .map(|point| QuerySample {

@@ -15,6 +15,7 @@ use super::measure;
 use crate::alerting::SilenceLimits;
 use crate::daemon::alert_sender::{AlertSender, Bounds};
 use crate::daemon::notify_loop::{self, NotifyLoop, NotifyOptions};
+use crate::daemon::query_log::QueryLog;
 use crate::daemon::rule_loop::{self, RuleLoopOptions, RuleLoops};
 use crate::daemon::scrape_loop::Shared;
 use crate::daemon::scrapes::Scrapes;
@@ -52,6 +53,7 @@ pub(super) struct App {
     pub(super) alertmanagers: Option<Alertmanagers>,
     pub(super) readiness: Arc<Readiness>,
     pub(super) external_url: String,
+    pub(super) query_log: Arc<QueryLog>,
     pub(super) state: State,
 }
 
@@ -152,6 +154,8 @@ impl App {
         parts.alerting = Some(notify.handle().clone());
         parts.lookback_ms = options.lookback.as_ms();
         parts.admin = options.enable_admin_api.then(|| Arc::clone(&db));
+        let query_log = Arc::new(query_log(options, &metrics));
+        parts.query_watch = Arc::clone(&query_log) as _;
         show_settings(&mut parts, options);
         show_parts(&mut parts, &scrapes, &rules, &known, &db);
         show_live(&mut parts, &live, options);
@@ -170,6 +174,7 @@ impl App {
             alertmanagers: None,
             readiness,
             external_url,
+            query_log,
             state: State::new(parts),
         })
     }
@@ -215,6 +220,16 @@ fn sink(sender: AlertSender, handle: Handle, clock: Clock) -> rule_loop::Sink {
         }
         sender.send(&alerts);
     })
+}
+
+/// Hears of queries. Each that may run has a place in the list: those of the API and one per rule group at work.
+fn query_log(options: &Options, metrics: &Registry) -> QueryLog {
+    QueryLog::open(
+        options.storage_path.as_deref(),
+        options.query_concurrency.max(1) + options.concurrent_evals.max(1),
+        options.clock,
+        metrics,
+    )
 }
 
 /// Where the state of alerts is kept.
@@ -272,6 +287,7 @@ fn show_settings(parts: &mut Parts, options: &Options) {
     parts.build = live::build_info();
     parts.accept_remote_write = options.enable_remote_write;
     parts.lookback_ms = options.lookback.as_ms();
+    parts.per_step_stats = options.features.contains("promql-per-step-stats");
     parts.route_prefix = route_prefix(options, &parts.external_url);
     parts.cors_origin = Regex::anchored(&options.cors_origin)
         .ok()

@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use super::Clock;
 use crate::disk::Disk;
 use crate::http::metrics::Registry;
+use crate::http::query_log::QueryOrigin;
 use crate::model::Alert;
 use crate::promql::ast::Expr;
 use crate::rules::{Error, Expansion, Group, GroupView, Point, RestoreOptions};
@@ -26,10 +27,11 @@ use state_file::StateFile;
 use task::Task;
 
 /// Answers an instant query of a rule.
-pub type Query = Arc<dyn Fn(&Expr, Timestamp) -> Result<Vec<Point>, Error> + Send + Sync>;
+pub type Query =
+    Arc<dyn Fn(&QueryOrigin, &Expr, Timestamp) -> Result<Vec<Point>, Error> + Send + Sync>;
 
 /// Expands a template of a rule.
-pub type Expand = Arc<dyn Fn(&Expansion<'_>) -> Result<String, String> + Send + Sync>;
+pub type Expand = Arc<dyn Fn(&QueryOrigin, &Expansion<'_>) -> Result<String, String> + Send + Sync>;
 
 /// Takes the alerts that are due, after their state is on the disk.
 pub type Sink = Arc<dyn Fn(Vec<Alert>) + Send + Sync>;
@@ -203,7 +205,10 @@ impl RuleLoops {
         // Writing may wait for the disk, so it is kept off the runtime's threads.
         let _ = tokio::task::spawn_blocking(move || {
             let now = shared.options.clock.timestamp();
-            task::with_context(&shared, &environment, |context| group.end(now, context));
+            let origin = task::origin(&group);
+            task::with_context(&shared, &environment, &origin, |context| {
+                group.end(now, context)
+            });
             if let Some(state) = &shared.state {
                 state.forget(group.file(), group.name());
             }

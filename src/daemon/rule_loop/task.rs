@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::{RuleEnvironment, Shared};
 use crate::http::metrics::{Counter, Gauge, Summary};
+use crate::http::query_log::QueryOrigin;
 use crate::rules::{EvalContext, Evaluation, Group, GroupState, GroupView};
 use crate::time::{Span, Timestamp};
 
@@ -168,16 +169,25 @@ impl Task {
     }
 }
 
+/// How the query log names a group.
+pub(super) fn origin(group: &Group) -> QueryOrigin {
+    QueryOrigin::RuleGroup {
+        file: group.file().into(),
+        name: group.name().into(),
+    }
+}
+
 /// Runs `work` with what rules need of the world.
 pub(super) fn with_context<T>(
     shared: &Shared,
     environment: &RuleEnvironment,
+    origin: &QueryOrigin,
     work: impl FnOnce(&EvalContext<'_>) -> T,
 ) -> T {
     let started = Instant::now();
     work(&EvalContext {
-        query: &*environment.query,
-        expand: &*environment.expand,
+        query: &|expr, at| (environment.query)(origin, expr, at),
+        expand: &|expansion| (environment.expand)(origin, expansion),
         storage: &*shared.options.storage,
         stopwatch: &|| started.elapsed(),
     })
@@ -191,7 +201,10 @@ fn evaluate(
     saved: &mut Saved,
     at: Timestamp,
 ) {
-    let evaluation = with_context(shared, environment, |context| group.evaluate(at, context));
+    let origin = origin(group);
+    let evaluation = with_context(shared, environment, &origin, |context| {
+        group.evaluate(at, context)
+    });
     count(numbers, &evaluation, at);
     for rule in &evaluation.rules {
         if let Some(error) = &rule.error {

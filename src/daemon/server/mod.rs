@@ -5,6 +5,7 @@ mod request_line;
 mod timed_body;
 mod tls;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ use tower::Service as _;
 pub use access::Web;
 use request_line::Lenient;
 use timed_body::TimedBody;
+
+use crate::http::query_log::ClientAddress;
 
 /// How long a TLS handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -58,8 +61,8 @@ pub async fn serve(
             _ = stop.wait_for(|stop| *stop) => break,
             accepted = listener.accept() => accepted,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, client) = match accepted {
+            Ok((stream, address)) => (stream, address.ip()),
             Err(e) => {
                 // Out of files, most likely: waiting is all that helps.
                 tracing::warn!(err = %e, "cannot accept a connection");
@@ -74,10 +77,10 @@ pub async fn serve(
             let _permit = permit;
             match secured(stream, web.as_deref()).await {
                 Ok(Secured::Plain(stream)) => {
-                    connection(stream, router, web, watcher, timeout).await;
+                    connection(stream, client, router, web, watcher, timeout).await;
                 }
                 Ok(Secured::Tls(stream)) => {
-                    connection(*stream, router, web, watcher, timeout).await;
+                    connection(*stream, client, router, web, watcher, timeout).await;
                 }
                 Err(e) => tracing::debug!(err = %e, "tls handshake failed"),
             }
@@ -109,6 +112,7 @@ async fn secured(stream: TcpStream, web: Option<&Web>) -> Result<Secured, String
 
 async fn connection<S>(
     stream: S,
+    client: IpAddr,
     router: Router,
     web: Option<Arc<Web>>,
     watcher: hyper_util::server::graceful::Watcher,
@@ -116,7 +120,8 @@ async fn connection<S>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = tower::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+    let service = tower::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(ClientAddress(client));
         let (mut router, web) = (router.clone(), web.clone());
         async move {
             if let Some(web) = &web

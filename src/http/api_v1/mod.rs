@@ -25,6 +25,7 @@ pub fn routes() -> Router<State> {
         .route("/api/v1/query_range", get_or_post(query::range))
         .route("/api/v1/query_exemplars", get_or_post(series::exemplars))
         .route("/api/v1/format_query", get_or_post(series::format_query))
+        .route("/api/v1/parse_query", get_or_post(series::parse_query))
         .route("/api/v1/series", get_or_post(series::series))
         .route("/api/v1/labels", get_or_post(series::label_names))
         .route(

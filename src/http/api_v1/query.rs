@@ -4,16 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use serde_json::{Value as Json, json};
 use tokio::time::Instant;
 
 use super::selection;
 use crate::http::metrics::query_seconds;
 use crate::http::params::parse_duration_ms;
+use crate::http::query_log::{FinishedQuery, QueryOrigin, stats_json};
 use crate::http::{ErrorKind, Failure, Params, Reply, State, json};
 use crate::promql::ast::Expr;
-use crate::promql::engine::{self, Answer, QueryOptions, Stop};
+use crate::promql::engine::{self, Answer, QueryOptions, Stats, Stop};
 use crate::promql::{Error, Value};
+use crate::text::gofmt;
 
 /// The most steps of a range, the last point not counted.
 const STEPS_MAX: i64 = 11_000;
@@ -27,7 +28,9 @@ struct Asked {
     limit: usize,
     timeout: Duration,
     lookback_ms: Option<i64>,
-    stats: bool,
+    /// Any text asks for statistics, `all` for those of each step.
+    stats: String,
+    origin: QueryOrigin,
 }
 
 /// When to evaluate.
@@ -92,7 +95,8 @@ fn asked(state: &State, params: &Params, limit: usize) -> Result<Asked, Failure>
         limit,
         timeout,
         lookback_ms,
-        stats: !params.get("stats").is_empty(),
+        stats: params.get("stats").to_owned(),
+        origin: params.origin(),
     })
 }
 
@@ -125,17 +129,18 @@ async fn evaluate(state: State, asked: Asked, at: At) -> Result<Reply, Failure> 
             ));
         }
         Err(_) => {
-            return Err(Failure::new(
-                ErrorKind::Timeout,
-                "query timed out in query queue",
-            ));
+            let why = "query timed out in query queue";
+            let finished = finished(&asked, at, queued.elapsed(), Some(why), &Stats::default());
+            let watch = Arc::clone(&state.query_watch);
+            let _ = tokio::task::spawn_blocking(move || watch.ended(&finished)).await;
+            return Err(Failure::new(ErrorKind::Timeout, why));
         }
     };
     let abandoned = Arc::new(AtomicBool::new(false));
     let _abandon = Abandon(Arc::clone(&abandoned));
     let work = move || {
         let _permit = permit;
-        let started = Instant::now();
+        let waited = queued.elapsed();
         let stop = || {
             if abandoned.load(Ordering::Relaxed) {
                 Some(Stop::Canceled)
@@ -143,44 +148,82 @@ async fn evaluate(state: State, asked: Asked, at: At) -> Result<Reply, Failure> 
                 (Instant::now() >= deadline).then_some(Stop::TimedOut)
             }
         };
-        let options = QueryOptions {
-            lookback_ms: asked.lookback_ms,
-            stop: Some(&stop),
-        };
-        let outcome = match at {
-            At::Instant(t) => state
-                .engine
-                .try_instant(&*state.storage, &asked.expr, t, &options),
-            At::Range { start, end, step } => {
-                state
-                    .engine
-                    .try_range(&*state.storage, &asked.expr, start, end, step, &options)
-            }
-        };
-        let times = Times {
-            queue: started.duration_since(queued),
-            inner: started.elapsed(),
-        };
-        state
-            .metrics
-            .histogram_with(
-                "prometheus_engine_query_duration_histogram_seconds",
-                "The duration of query evaluation by stage.",
-                &[0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 120.0],
-                &[("slice", "inner_eval")],
-            )
-            .observe(times.inner.as_secs_f64());
-        query_seconds(&state.metrics, "queue_time").observe(times.queue.as_secs_f64());
-        query_seconds(&state.metrics, "inner_eval").observe(times.inner.as_secs_f64());
-        match outcome {
-            Ok(answer) => Ok(reply(&asked, answer, &times)),
-            Err(failure) => Err(refusal(&asked, &failure)),
-        }
+        run(&state, &asked, at, waited, &stop)
     };
     match tokio::task::spawn_blocking(work).await {
         Ok(outcome) => outcome,
         // The evaluator broke; the process goes on.
         Err(e) => Err(Failure::new(ErrorKind::Internal, e.to_string())),
+    }
+}
+
+/// Evaluates and tells those who watch.
+fn run(
+    state: &State,
+    asked: &Asked,
+    at: At,
+    waited: Duration,
+    stop: &(dyn Fn() -> Option<Stop> + Sync),
+) -> Result<Reply, Failure> {
+    let _active = state.query_watch.began(&asked.text);
+    let started = Instant::now();
+    let options = QueryOptions {
+        lookback_ms: asked.lookback_ms,
+        stop: Some(stop),
+        stopwatch: Some(&|| started.elapsed()),
+        per_step_stats: state.per_step_stats && asked.stats == "all",
+    };
+    let (storage, expr) = (&*state.storage, &asked.expr);
+    let outcome = match at {
+        At::Instant(t) => state.engine.try_instant(storage, expr, t, &options),
+        At::Range { start, end, step } => state
+            .engine
+            .try_range(storage, expr, start, end, step, &options),
+    };
+    let (stats, error) = match &outcome {
+        Ok(answer) => (&answer.stats, None),
+        Err(failure) => (&failure.stats, Some(failure.error.to_string())),
+    };
+    state
+        .metrics
+        .histogram_with(
+            "prometheus_engine_query_duration_histogram_seconds",
+            "The duration of query evaluation by stage.",
+            &[0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 120.0],
+            &[("slice", "inner_eval")],
+        )
+        .observe(stats.evaluation.as_secs_f64());
+    query_seconds(&state.metrics, "queue_time").observe(waited.as_secs_f64());
+    query_seconds(&state.metrics, "inner_eval").observe(stats.evaluation.as_secs_f64());
+    state
+        .query_watch
+        .ended(&finished(asked, at, waited, error.as_deref(), stats));
+    match outcome {
+        Ok(answer) => Ok(reply(asked, answer, waited)),
+        Err(failure) => Err(refusal(asked, &failure)),
+    }
+}
+
+fn finished(
+    asked: &Asked,
+    at: At,
+    queued: Duration,
+    error: Option<&str>,
+    stats: &Stats,
+) -> FinishedQuery {
+    let (start_ms, end_ms, step_ms) = match at {
+        At::Instant(t) => (t, t, 0),
+        At::Range { start, end, step } => (start, end, step),
+    };
+    FinishedQuery {
+        query: asked.text.clone(),
+        start_ms,
+        end_ms,
+        step_ms,
+        error: error.map(str::to_owned),
+        stats: stats.clone(),
+        queued,
+        origin: asked.origin.clone(),
     }
 }
 
@@ -190,11 +233,6 @@ impl<F: Fn()> Drop for OnDrop<F> {
     fn drop(&mut self) {
         (self.0)();
     }
-}
-
-struct Times {
-    queue: Duration,
-    inner: Duration,
 }
 
 fn refusal(asked: &Asked, failure: &engine::Failure) -> Failure {
@@ -210,7 +248,7 @@ fn refusal(asked: &Asked, failure: &engine::Failure) -> Failure {
     refusal.with_warnings(warnings)
 }
 
-fn reply(asked: &Asked, mut answer: Answer, times: &Times) -> Reply {
+fn reply(asked: &Asked, mut answer: Answer, waited: Duration) -> Reply {
     let (mut warnings, infos) = answer.annotations.texts(&asked.text, NOTES_MAX, NOTES_MAX);
     if asked.limit > 0 && truncate(&mut answer.value, asked.limit) {
         warnings.push("results truncated due to limit".to_owned());
@@ -220,30 +258,12 @@ fn reply(asked: &Asked, mut answer: Answer, times: &Times) -> Reply {
     out.push_str(answer.value.type_name());
     out.push_str("\",\"result\":");
     push_value(&mut out, &answer.value);
-    if asked.stats {
+    if !asked.stats.is_empty() {
         out.push_str(",\"stats\":");
-        out.push_str(&stats(&answer, times).to_string());
+        out.push_str(&stats_json(&answer.stats, waited).to_string());
     }
     out.push('}');
     Reply::raw(out).with_notes(warnings, infos)
-}
-
-fn stats(answer: &Answer, times: &Times) -> Json {
-    let inner = times.inner.as_secs_f64();
-    json!({
-        "timings": {
-            "evalTotalTime": inner,
-            "resultSortTime": 0,
-            "queryPreparationTime": 0,
-            "innerEvalTime": inner,
-            "execQueueTime": times.queue.as_secs_f64(),
-            "execTotalTime": inner + times.queue.as_secs_f64(),
-        },
-        "samples": {
-            "totalQueryableSamples": answer.stats.total_samples,
-            "peakSamples": answer.stats.peak_samples,
-        },
-    })
 }
 
 fn truncate(value: &mut Value, limit: usize) -> bool {
@@ -258,14 +278,9 @@ fn truncate(value: &mut Value, limit: usize) -> bool {
 /// Appends a value as the API writes it.
 fn push_value(out: &mut String, value: &Value) {
     match value {
-        Value::Scalar { t_ms, v } => push_point(out, *t_ms, *v),
-        Value::String { t_ms, v } => {
-            out.push('[');
-            json::push_time(out, *t_ms);
-            out.push(',');
-            json::push_text(out, v);
-            out.push(']');
-        }
+        // compat: scalars and strings have forms of their own, for the time and for the number.
+        Value::Scalar { t_ms, v } => push_plain(out, *t_ms, &gofmt::float_f(*v)),
+        Value::String { t_ms, v } => push_plain(out, *t_ms, v),
         Value::Vector(samples) => push_list(out, samples, |out, sample| {
             out.push_str("{\"metric\":");
             json::push_labels(out, &sample.labels);
@@ -308,6 +323,15 @@ fn push_list<T>(out: &mut String, items: &[T], push: impl Fn(&mut String, &T)) {
         }
         push(out, item);
     }
+    out.push(']');
+}
+
+/// A time in as few digits as it takes, and a text.
+fn push_plain(out: &mut String, t_ms: i64, text: &str) {
+    out.push('[');
+    out.push_str(&json::float_text(t_ms as f64 / 1000.0));
+    out.push(',');
+    json::push_text(out, text);
     out.push(']');
 }
 

@@ -1,4 +1,5 @@
-//! `/api/v1/series`, `labels`, `label/NAME/values`, `query_exemplars`, `format_query`.
+//! `/api/v1/series`, `labels`, `label/NAME/values`, `query_exemplars`, `format_query`,
+//! `parse_query`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,7 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::selection::{self, expression, selectors, unescape_name};
-use crate::http::{ErrorKind, Failure, Params, Reply, State, json};
+use crate::http::{ErrorKind, Failure, Params, Reply, State, json, syntax_tree};
 use crate::model::{Labels, Matcher};
 use crate::promql::ast::Expr;
 use crate::promql::pretty;
@@ -199,4 +200,9 @@ pub(super) async fn exemplars(state: State, params: Params) -> Result<Reply, Fai
 pub(super) async fn format_query(state: State, params: Params) -> Result<Reply, Failure> {
     let expr = expression(&state, params.get("query")).map_err(|e| Failure::invalid("query", e))?;
     Ok(Reply::json(&Value::String(pretty(&expr))))
+}
+
+pub(super) async fn parse_query(state: State, params: Params) -> Result<Reply, Failure> {
+    let expr = expression(&state, params.get("query")).map_err(|e| Failure::invalid("query", e))?;
+    Ok(Reply::raw(syntax_tree::to_json(&expr)))
 }

@@ -36,15 +36,38 @@
 //! | type and unit labels | the same | group promql-evals |
 //! | warnings and infos with their place | the same | group promql-evals |
 //! | limits: samples at once, time, cancellation, with upstream's texts | the same | `promql::engine` tests |
+//! | extended ranges, fill modifiers, `info()`, trimming; rules that are easily got wrong | the same | `tests/promql/*.test` |
+//! | queries of the compliance suite; expressions of known rules over real scrapes | the same as 3.5.3 | `tests/peers.rs` |
 //! | test scripts: `load`, `load_with_nhcb`, `eval`, `expect`, and the checks of the runner | the same | group promql-runner, example `promqltest` |
 //!
 //! Differences:
-//! - Series come sorted by their labels. Upstream takes them as its storage has them, so of equals another one may
-//!   come first in `sort`, `topk` and `bottomk`, and `limitk` may keep others.
 //! - Sine, exponential and the like may differ in the last bit.
-//! - Histograms are never padded with empty buckets by storage. Upstream's chunks do that, so where there are no
-//!   positive buckets, `histogram_quantile` of the zero bucket may begin at zero there and below it here.
+//! - Histograms are never padded with empty buckets by storage. Upstream's chunks do that, so where a sample has no
+//!   positive buckets and others of its chunk have, `histogram_quantile` of the zero bucket begins at zero there and
+//!   below it here, quantiles of negated histograms may differ, and `totalQueryableSamples` is larger there.
 //! - Of two notes that differ only in their place, the first is shown, as since upstream 3.13; 3.5 shows the last.
+//! - `peakSamples` may differ by a few: what is held at once depends on how the evaluator goes about it.
+//! - Queries of rules do not wait for a permit of `--query.max-concurrency`: a dashboard cannot hold up an alert.
+//!
+//! Series come in the order of their creation while memory alone answers, as upstream's, and sorted by labels once
+//! blocks do; `sort`, `topk`, `limitk` and sums that round depend on it. Equals are ordered as Go's sort leaves them.
+//!
+//! # Against Prometheus 3.5
+//!
+//! `promql_diff.py` compares with 3.5.3. What it counts comes from changes since then, whose new behaviour the
+//! conformance data asks for, or from the differences above:
+//!
+//! | Shows in | 3.14 | Change |
+//! |---|---|---|
+//! | `histogram_fraction` of classic buckets | a lower bound in the first bucket gives a number, not NaN | prometheus#17424 |
+//! | `sort_by_label` and the like in range queries | warn that they have no effect | `range_queries.test` |
+//! | `avg_over_time`, `sum_over_time`, `avg`, `sum` of native histograms | warn of conflicting counter resets | prometheus#17051, #17094, #17312 |
+//! | filtering comparisons | a match that is not unique is an error even if the filter drops it | prometheus#17668 |
+//! | `rate`, `increase` of native histograms | are not extrapolated below zero | prometheus#16828 |
+//! | `histogram_count`, `histogram_sum` around sums and rates of mixed kinds of buckets | the mix is refused as with buckets | `native_histograms.test` |
+//! | `mad_over_time` | a NaN in the range makes the result NaN | `functions.test` |
+//! | `avg` | divides sum and compensation apart, which shows in the last bit | `aggregators.test` |
+//! | texts of errors and notes | as in 3.14 | |
 //!
 //! # Regular expressions
 //!

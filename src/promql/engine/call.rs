@@ -76,7 +76,7 @@ impl Evaluator<'_, '_> {
                     sample.timestamp_ms
                 };
                 self.context.hold(1)?;
-                self.context.read(1);
+                self.context.read(t, 1);
                 series.floats.push((t, time as f64 / 1000.0));
             }
             if !series.is_empty() {

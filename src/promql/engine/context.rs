@@ -1,9 +1,10 @@
 //! What all parts of one evaluation share.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{EngineOptions, Stop};
+use super::{EngineOptions, QueryOptions, Stats, Stop};
 use crate::model::labels::is_legacy_name;
 use crate::model::{FloatHistogram, Labels, METRIC_NAME};
 use crate::promql::annotations::Annotations;
@@ -23,6 +24,10 @@ pub(crate) struct Context<'q> {
     samples: Cell<usize>,
     peak: Cell<usize>,
     total: Cell<u64>,
+    /// Samples by step, where they are wanted.
+    per_step: Option<RefCell<BTreeMap<i64, u64>>>,
+    /// Whether something is evaluated whose steps are not the query's.
+    uncounted: Cell<bool>,
     notes: RefCell<Annotations>,
 }
 
@@ -31,27 +36,34 @@ impl<'q> Context<'q> {
         querier: &'q dyn Querier,
         options: &'q EngineOptions,
         lookback_ms: i64,
-        stop: Option<&'q (dyn Fn() -> Option<Stop> + Sync)>,
+        query: &QueryOptions<'q>,
     ) -> Self {
         Self {
             querier,
             options,
             lookback_ms,
-            stop,
+            stop: query.stop,
             ticks: Cell::new(0),
             samples: Cell::new(0),
             peak: Cell::new(0),
             total: Cell::new(0),
+            per_step: query.per_step_stats.then(RefCell::default),
+            uncounted: Cell::new(false),
             notes: RefCell::default(),
         }
     }
 
     /// Fails when the query was cancelled or timed out.
     pub(crate) fn check(&self) -> Result<(), Error> {
+        self.check_at("expression evaluation")
+    }
+
+    /// The same; the error names `stage`.
+    pub(super) fn check_at(&self, stage: &'static str) -> Result<(), Error> {
         match self.stop.and_then(|stop| stop()) {
             None => Ok(()),
-            Some(Stop::Canceled) => Err(Error::Canceled("expression evaluation")),
-            Some(Stop::TimedOut) => Err(Error::TimedOut("expression evaluation")),
+            Some(Stop::Canceled) => Err(Error::Canceled(stage)),
+            Some(Stop::TimedOut) => Err(Error::TimedOut(stage)),
         }
     }
 
@@ -96,14 +108,65 @@ impl<'q> Context<'q> {
         self.samples.set(self.samples.get().saturating_sub(samples));
     }
 
-    /// Counts samples that were read.
-    pub(crate) fn read(&self, samples: usize) {
+    /// Counts samples that were read for the step at `t`.
+    pub(crate) fn read(&self, t: i64, samples: usize) {
         self.total
             .set(self.total.get().saturating_add(samples as u64));
+        if let Some(per_step) = self.counted_steps() {
+            *per_step.borrow_mut().entry(t).or_default() += samples as u64;
+        }
     }
 
-    pub(super) fn totals(&self) -> (u64, usize) {
-        (self.total.get(), self.peak.get())
+    /// Counts as many samples for each of `count` steps.
+    pub(super) fn read_at_each(
+        &self,
+        steps: impl Iterator<Item = i64>,
+        count: usize,
+        samples: usize,
+    ) {
+        let all = (samples as u64).saturating_mul(count as u64);
+        self.total.set(self.total.get().saturating_add(all));
+        if samples > 0
+            && let Some(per_step) = self.counted_steps()
+        {
+            let mut per_step = per_step.borrow_mut();
+            for t in steps {
+                *per_step.entry(t).or_default() += samples as u64;
+            }
+        }
+    }
+
+    /// Where samples are counted by step: nowhere within subqueries, whose steps are not the query's and may be many.
+    fn counted_steps(&self) -> Option<&RefCell<BTreeMap<i64, u64>>> {
+        self.per_step.as_ref().filter(|_| !self.uncounted.get())
+    }
+
+    /// Runs `evaluate` without counting what it reads; returns how much that was, too.
+    // compat: what a subquery reads counts when the range function around it reads its result.
+    pub(super) fn uncounted<T>(&self, evaluate: impl FnOnce() -> T) -> (T, usize) {
+        let before = self.total.get();
+        let outer = self.uncounted.replace(true);
+        let outcome = evaluate();
+        self.uncounted.set(outer);
+        let read = self.total.get().saturating_sub(before);
+        self.total.set(before);
+        (outcome, usize::try_from(read).unwrap_or(usize::MAX))
+    }
+
+    /// How much was read by now; of times, those that are in `steps` are shown.
+    pub(super) fn stats(&self, steps: impl Iterator<Item = i64>) -> Stats {
+        let per_step = self.per_step.as_ref().map(|per_step| {
+            let per_step = per_step.borrow();
+            steps
+                .map(|t| (t, per_step.get(&t).copied().unwrap_or_default()))
+                .collect()
+        });
+        Stats {
+            total_samples: self.total.get(),
+            peak_samples: self.peak.get(),
+            per_step: per_step.unwrap_or_default(),
+            ..Stats::default()
+        }
     }
 
     pub(super) fn take_notes(&self) -> Annotations {

@@ -47,7 +47,11 @@ impl Evaluator<'_, '_> {
             Kind::String(_) => Ok(Matrix::new()),
             Kind::Vector(selector) => self.vector_selector(selector, node.pos),
             Kind::Matrix(range) => self.matrix_selector(range, node.pos),
-            Kind::Subquery(subquery) => self.subquery(subquery),
+            Kind::Subquery(subquery) => {
+                let (matrix, read) = self.subquery(subquery)?;
+                self.context.read(self.end, read);
+                Ok(matrix)
+            }
             Kind::Call(call) => self.call(call),
             Kind::Binary(binary) => self.binary(binary, node.pos),
             Kind::Negate(inner) => self.negate(inner),
@@ -93,7 +97,11 @@ impl Evaluator<'_, '_> {
             end: self.start,
             ..*self
         };
-        let mut matrix = once.eval(inner)?;
+        let (matrix, read) = self.context.uncounted(|| once.eval(inner));
+        let mut matrix = matrix?;
+        // compat: each step counts as if it had read for itself.
+        self.context
+            .read_at_each(self.steps(), self.step_count(), read);
         if matches!(inner.kind, Kind::Matrix(_) | Kind::Subquery(_)) {
             // Ranges have times of their own.
             return Ok(matrix);
@@ -115,8 +123,9 @@ impl Evaluator<'_, '_> {
         Ok(matrix)
     }
 
-    /// The inner expression at the steps of a subquery that any of the own steps can see.
-    fn subquery(&self, subquery: &Subquery) -> Result<Matrix, Error> {
+    /// The inner expression at the steps of a subquery that any of the own steps can see, and how many samples
+    /// that read.
+    fn subquery(&self, subquery: &Subquery) -> Result<(Matrix, usize), Error> {
         let last = self
             .start
             .saturating_add((self.step_count().saturating_sub(1) as i64).saturating_mul(self.step));
@@ -136,12 +145,13 @@ impl Evaluator<'_, '_> {
             step,
             ..*self
         };
-        within.eval(&subquery.expr)
+        let (matrix, read) = self.context.uncounted(|| within.eval(&subquery.expr));
+        Ok((matrix?, read))
     }
 
     /// A subquery as the source of a range function.
     pub(super) fn subquery_series(&self, subquery: &Subquery) -> Result<(Matrix, usize), Error> {
-        let mut matrix = self.subquery(subquery)?;
+        let (mut matrix, _) = self.subquery(subquery)?;
         for series in &mut matrix {
             for (_, h) in &mut series.histograms {
                 // The sample that a hint speaks of may not be among those of the subquery.

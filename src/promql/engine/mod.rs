@@ -5,6 +5,7 @@
 //! [`EngineOptions`] and [`QueryOptions`].
 
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use build::{Times, plan};
 use cleanup::drop_names;
@@ -81,6 +82,10 @@ pub struct QueryOptions<'a> {
     pub lookback_ms: Option<i64>,
     /// Is asked regularly whether to end the query.
     pub stop: Option<&'a (dyn Fn() -> Option<Stop> + Sync)>,
+    /// Reads a stopwatch; without one [`Stats`] tells no durations.
+    pub stopwatch: Option<&'a (dyn Fn() -> Duration + Sync)>,
+    /// Whether [`Stats::per_step`] is wanted. Costs a number per step.
+    pub per_step_stats: bool,
 }
 
 impl std::fmt::Debug for QueryOptions<'_> {
@@ -91,13 +96,21 @@ impl std::fmt::Debug for QueryOptions<'_> {
     }
 }
 
-/// How much a query read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// How much a query read, and how long its parts took.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Stats {
     /// Samples read over all steps.
     pub total_samples: u64,
     /// Most samples held at once.
     pub peak_samples: usize,
+    /// Samples read at each step, by time; empty unless asked for.
+    pub per_step: Vec<(i64, u64)>,
+    /// Planning the query and opening the store.
+    pub preparation: Duration,
+    /// Evaluating.
+    pub evaluation: Duration,
+    /// Sorting the result.
+    pub sorting: Duration,
 }
 
 /// The answer of a query.
@@ -118,6 +131,8 @@ pub struct Failure {
     pub error: Error,
     /// Warnings and infos so far.
     pub annotations: Annotations,
+    /// How much it read until then.
+    pub stats: Stats,
 }
 
 impl From<Error> for Failure {
@@ -125,6 +140,7 @@ impl From<Error> for Failure {
         Self {
             error,
             annotations: Annotations::default(),
+            stats: Stats::default(),
         }
     }
 }
@@ -260,51 +276,69 @@ impl Engine {
             .filter(|lookback| *lookback > 0)
             .unwrap_or(self.options.lookback_ms);
         let subquery_step_ms = self.subquery_step_ms.load(Ordering::Relaxed);
+        let stopwatch = || options.stopwatch.map_or(Duration::ZERO, |read| read());
+        let began = stopwatch();
         let plan = plan(expr, times, lookback_ms, subquery_step_ms)?;
         let querier = storage
             .querier(plan.min_ms, plan.max_ms)
             .map_err(Error::from)?;
-        let context = Context::new(&*querier, &self.options, lookback_ms, options.stop);
+        let prepared = stopwatch();
+        let context = Context::new(&*querier, &self.options, lookback_ms, options);
         let evaluator = Evaluator {
             context: &context,
             start: times.start,
             end: times.end,
             step: times.step.max(1),
         };
-        let value = context
-            .check()
-            .and_then(|()| evaluate(&evaluator, &plan.root, times));
+        let matrix = context
+            .check_at("query execution")
+            .and_then(|()| evaluate(&evaluator, &plan.root));
+        let evaluated = stopwatch();
+        let value = matrix.map(|matrix| in_shape(matrix, &plan.root, times));
         let annotations = context.take_notes();
-        let (total_samples, peak_samples) = context.totals();
+        let mut stats = context.stats(evaluator.steps());
+        stats.preparation = prepared.saturating_sub(began);
+        stats.evaluation = evaluated.saturating_sub(prepared);
+        stats.sorting = stopwatch().saturating_sub(evaluated);
         match value {
             Ok(value) => Ok(Answer {
                 value,
                 annotations,
-                stats: Stats {
-                    total_samples,
-                    peak_samples,
-                },
+                stats,
             }),
-            Err(error) => Err(Failure { error, annotations }),
+            Err(error) => Err(Failure {
+                error,
+                annotations,
+                stats,
+            }),
         }
     }
 }
 
-fn evaluate(evaluator: &Evaluator<'_, '_>, root: &Node, times: Times) -> Result<Value, Error> {
+fn evaluate(evaluator: &Evaluator<'_, '_>, root: &Node) -> Result<Matrix, Error> {
+    if matches!(root.inner().kind, Kind::String(_)) {
+        return Ok(Matrix::new());
+    }
+    let matrix = evaluator.eval(root)?;
+    if evaluator.context.delayed_names() {
+        drop_names(matrix)
+    } else {
+        Ok(matrix)
+    }
+}
+
+/// Makes the kind of answer that the expression promises.
+fn in_shape(matrix: Matrix, root: &Node, times: Times) -> Value {
     if let Kind::String(text) = &root.inner().kind {
-        return Ok(Value::String {
+        return Value::String {
             t_ms: times.start,
             v: text.value.clone(),
-        });
-    }
-    let mut matrix = evaluator.eval(root)?;
-    if evaluator.context.delayed_names() {
-        matrix = drop_names(matrix)?;
+        };
     }
     if times.step != 0 {
-        return Ok(Value::Matrix(sorted(matrix)));
+        return Value::Matrix(sorted(matrix));
     }
-    Ok(match root.value_type {
+    match root.value_type {
         ValueType::Scalar => Value::Scalar {
             t_ms: times.start,
             v: matrix
@@ -329,7 +363,7 @@ fn evaluate(evaluator: &Evaluator<'_, '_>, root: &Node, times: Times) -> Result<
                 .collect(),
         ),
         ValueType::Matrix | ValueType::String => Value::Matrix(sorted(matrix)),
-    })
+    }
 }
 
 fn sorted(mut matrix: Matrix) -> Vec<SeriesPoints> {

@@ -166,7 +166,7 @@ impl Evaluator<'_, '_> {
                 pos: first_pos,
                 context: self.context,
             };
-            self.context.read(window.size());
+            self.context.read(t, window.size());
             if call.name == "double_exponential_smoothing" {
                 regression::check_factors(&numbers)?;
             }
@@ -245,7 +245,7 @@ impl Evaluator<'_, '_> {
             self.context.check()?;
             let mut window = Window::new(stored(entry.samples), false);
             window.slide(self.context, min, max)?;
-            self.context.read(window.size());
+            self.context.read(self.start, window.size());
             let mut series = Series {
                 labels: entry.labels,
                 floats: window.floats,

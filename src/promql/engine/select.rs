@@ -152,7 +152,7 @@ impl<'q> Evaluator<'_, 'q> {
                 };
                 converted = Some((sample.timestamp_ms, value.clone()));
                 self.context.hold(value.size())?;
-                self.context.read(value.size());
+                self.context.read(t, value.size());
                 series.push(t, value);
             }
             if !series.is_empty() {
@@ -183,7 +183,7 @@ impl<'q> Evaluator<'_, 'q> {
                 )?;
                 if let Some(value) = self.smoothed_value(&series, &window, at, pos) {
                     self.context.hold(value.size())?;
-                    self.context.read(value.size());
+                    self.context.read(t, value.size());
                     series.push(t, value);
                 }
             }

@@ -128,3 +128,81 @@ fn ranges_are_not_evaluated_over_ranges() {
         "invalid expression type \"range vector\" for range query, must be Scalar or instant Vector"
     );
 }
+
+#[test]
+fn hostile_queries_end_in_an_answer_or_an_error() {
+    let engine = Engine::new(EngineOptions {
+        max_samples: 100_000,
+        ..EngineOptions::default()
+    });
+    let asked = AtomicU32::new(0);
+    let stop = || (asked.fetch_add(1, Ordering::Relaxed) > 100_000).then_some(Stop::TimedOut);
+    let options = QueryOptions {
+        stop: Some(&stop),
+        ..QueryOptions::default()
+    };
+    let store = store(3, 100);
+    let terms = "m".to_owned() + &" + m".repeat(990);
+    let subqueries = format!("{}m{}", "max_over_time(".repeat(20), "[1h:1s])".repeat(20));
+    for text in [
+        terms.as_str(),
+        subqueries.as_str(),
+        "sum_over_time(m[290y])",
+        "m offset 290y",
+        "m offset -290y",
+        "max_over_time(vector(1)[290y:1ms])",
+        "m @ 9e15",
+        "m @ -9e15",
+        "topk(9e18, m)",
+        "bottomk(-9e18, m)",
+        "quantile(NaN, m)",
+        "label_replace(m, \"a\", \"$1\", \"i\", \"(((((((.*)*)*)*)*)*)*)\")",
+        "count_values(\"i\", m ^ 1e300 * 0)",
+        "m[1h:1ms] offset 100y",
+        "predict_linear(m[1h], 1e300)",
+        "round(m, 1e-320)",
+        "histogram_quantile(0.5, m)",
+        "absent_over_time(missing[290y])",
+        "double_exponential_smoothing(m[1h], 0.0001, 0.9999)",
+    ] {
+        let Ok(expr) = parse(text, &ParseOptions::all()) else {
+            continue;
+        };
+        for t in [0, 500_000, i64::MAX / 2, i64::MIN / 2, i64::MAX, i64::MIN] {
+            asked.store(0, Ordering::Relaxed);
+            let _ = engine.instant(&store, &expr, t, &options);
+            asked.store(0, Ordering::Relaxed);
+            let _ = engine.range(&store, &expr, t.saturating_sub(1000), t, 100, &options);
+        }
+    }
+}
+
+#[test]
+fn statistics_count_steps_and_time() {
+    let ticks = AtomicU32::new(0);
+    let stopwatch = || Duration::from_secs(u64::from(ticks.fetch_add(1, Ordering::Relaxed)));
+    let options = QueryOptions {
+        stopwatch: Some(&stopwatch),
+        per_step_stats: true,
+        ..QueryOptions::default()
+    };
+    let range = |text: &str| {
+        let (store, engine) = (store(3, 100), Engine::default());
+        let answer = engine.range(&store, &query(text), 0, 60_000, 30_000, &options);
+        answer.unwrap().stats
+    };
+    let stats = range("sum(m)");
+    assert_eq!(stats.total_samples, 9);
+    assert_eq!(stats.per_step, [(0, 3), (30_000, 3), (60_000, 3)]);
+    let second = Duration::from_secs(1);
+    assert_eq!(
+        (stats.preparation, stats.evaluation, stats.sorting),
+        (second, second, second)
+    );
+    // What a subquery reads counts once, as what the function sees of it.
+    let stats = range("max_over_time(m[20s:10s])");
+    assert_eq!(stats.per_step, [(0, 3), (30_000, 6), (60_000, 6)]);
+    // What is evaluated once counts at every step.
+    let stats = range("m @ 10");
+    assert_eq!(stats.per_step, [(0, 3), (30_000, 3), (60_000, 3)]);
+}

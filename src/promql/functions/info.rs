@@ -167,7 +167,7 @@ fn info_series(
                 )));
             }
             context.hold(1)?;
-            context.read(1);
+            context.read(t, 1);
             series.floats.push((t, sample.timestamp_ms as f64));
         }
         if !series.is_empty() {
