@@ -19,6 +19,7 @@ mod explain;
 mod healthcheck;
 mod inbox;
 mod output;
+mod promql;
 mod query;
 mod receivers;
 mod routes;
@@ -59,6 +60,10 @@ const VERBS: &[Verb] = &[
     Verb {
         command: query::command,
         run: query::run,
+    },
+    Verb {
+        command: promql::command,
+        run: promql::run,
     },
     Verb {
         command: why::command,
