@@ -25,24 +25,34 @@
 mod harness;
 #[path = "fuzz/mutate.rs"]
 mod mutate;
+#[path = "fuzz/promql.rs"]
+mod promql;
 #[path = "fuzz/targets.rs"]
 mod targets;
 
 macro_rules! targets {
-    ($($name:ident: $corpus:literal, 1/$share:literal;)*) => {
+    ($room:ident; $($name:ident: $corpus:literal, 1/$share:literal;)*) => {
         $(
             #[test]
             fn $name() {
-                harness::run(stringify!($name), include_str!(concat!("fuzz_corpus/", $corpus)), $share, targets::$name);
+                harness::run(stringify!($name), include_str!(concat!("fuzz_corpus/", $corpus)), $share, $room::$name);
             }
         )*
     };
 }
 
 // Name, seeds, and which share of the usual number of inputs it gets (slow ones get fewer).
-targets! {
+targets! { promql;
     promql_parse: "promql.txt", 1/1;
+    promql_lex: "promql.txt", 1/1;
+    promql_types: "promql_pieces.txt", 1/1;
     promql_print: "promql.txt", 1/1;
+    promql_print_pieces: "promql_pieces.txt", 1/1;
+    promql_eval: "promql.txt", 1/4;
+    promql_eval_pieces: "promql_pieces.txt", 1/4;
+}
+
+targets! { targets;
     series_notation: "series_notation.txt", 1/1;
     regex: "regex.txt", 1/10;
     matchers: "matchers.txt", 1/10;

@@ -13,8 +13,6 @@ use watchfire::disk::memory::MemoryDisk;
 use watchfire::exposition::{Format, Parser, ParserOptions};
 use watchfire::model::{Labels, Sample};
 use watchfire::promql::notation::parse_series_line;
-use watchfire::promql::parser::{ParseOptions, parse, parse_bytes, parse_metric_selector};
-use watchfire::promql::pretty;
 use watchfire::rules::file::{self, FileOptions};
 use watchfire::storage::Storage;
 use watchfire::template;
@@ -23,41 +21,8 @@ use watchfire::text::yaml;
 use watchfire::tsdb::{Db, Options};
 
 /// The input as text; broken UTF-8 is for those that take bytes.
-fn text(input: &[u8]) -> String {
+pub fn text(input: &[u8]) -> String {
     String::from_utf8_lossy(input).into_owned()
-}
-
-/// Errors lie inside the text and name a place.
-pub fn promql_parse(input: &[u8]) {
-    for options in [ParseOptions::all(), ParseOptions::default()] {
-        if let Err(errors) = parse_bytes(input, &options) {
-            assert!(!errors.is_empty());
-            for error in errors {
-                assert!(error.pos.start <= error.pos.end.max(input.len()));
-                assert!(error.line >= 1 && error.column >= 1);
-                black_box(error.to_string());
-            }
-        }
-    }
-    let _ = parse_metric_selector(&text(input));
-}
-
-/// What parses prints as something that parses, prints the same, and so does its split form.
-pub fn promql_print(input: &[u8]) {
-    let all = ParseOptions::all();
-    let Ok(expr) = parse_bytes(input, &all) else {
-        return;
-    };
-    let printed = expr.to_string();
-    if printed.contains("+Inf ^") || printed.contains("NaN ^") {
-        // compat: upstream prints a sign before Inf, which binds less tightly than a power.
-        return;
-    }
-    let again = parse(&printed, &all).unwrap_or_else(|e| panic!("printed as {printed}: {e:?}"));
-    assert_eq!(again.to_string(), printed);
-    let split = pretty(&expr);
-    let again = parse(&split, &all).unwrap_or_else(|e| panic!("split as {split}: {e:?}"));
-    assert_eq!(again.to_string(), printed);
 }
 
 pub fn series_notation(input: &[u8]) {

@@ -21,8 +21,8 @@ pub use error::ParseError;
 pub(crate) use stream::{Parser, Unwind};
 
 use crate::model::{Labels, Matcher};
-use crate::promql::ast::Expr;
-use crate::promql::lexer::Lexer;
+use crate::promql::ast::{Expr, PosRange};
+use crate::promql::lexer::{Lexer, TokenKind};
 use crate::promql::typecheck;
 
 /// How deep parentheses, calls and signs may nest.
@@ -86,6 +86,20 @@ pub fn parse_bytes(text: &[u8], options: &ParseOptions) -> Result<Expr, Vec<Pars
             }
         }
         _ => Err(errors),
+    }
+}
+
+/// Where the tokens of a query stand, for a highlighter; blanks and comments lie between them. A text that is
+/// no query ends with the token that cannot be one, which reaches to its end.
+pub fn tokens(text: &[u8]) -> Vec<PosRange> {
+    let mut lexer = Lexer::new(text);
+    let mut found = Vec::new();
+    loop {
+        let token = lexer.next_token();
+        if token.kind == TokenKind::Eof {
+            return found;
+        }
+        found.push(token.pos());
     }
 }
 

@@ -199,6 +199,16 @@ fn ten_megabytes_of_noise_take_bounded_time() {
 }
 
 #[test]
+fn tokens_tell_where_they_stand() {
+    let text = "sum(a) # b\n+ \"c";
+    let shown: Vec<&str> = tokens(text.as_bytes())
+        .into_iter()
+        .map(|pos| &text[pos.start..pos.end])
+        .collect();
+    assert_eq!(shown, ["sum", "(", "a", ")", "+", "\"c"]);
+}
+
+#[test]
 fn metric_selectors_give_their_matchers() {
     let matchers = parse_metric_selector("up{job=\"a\"}").unwrap();
     let shown: Vec<String> = matchers.iter().map(ToString::to_string).collect();

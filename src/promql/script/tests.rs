@@ -136,3 +136,23 @@ fn mistakes_are_refused() {
         assert!(Script::parse(text).is_err(), "{text}");
     }
 }
+
+/// Scripts of our own beside the conformance data: what random queries do not reach, and known traps.
+macro_rules! own_scripts {
+    ($($name:ident: $file:literal;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                passes(include_str!(concat!("../../../tests/promql/", $file)));
+            }
+        )*
+    };
+}
+
+own_scripts! {
+    the_known_traps_are_stepped_over: "traps.test";
+    extended_ranges_reach_for_their_edges: "extended_ranges.test";
+    missing_sides_are_filled: "fill.test";
+    info_series_lend_their_labels: "info.test";
+    histograms_are_trimmed: "trim.test";
+}
