@@ -12,6 +12,8 @@
 
 #[path = "peers/amtool.rs"]
 mod amtool;
+#[path = "peers/queries.rs"]
+mod queries;
 mod support;
 
 use std::path::Path;

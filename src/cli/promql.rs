@@ -134,9 +134,10 @@ fn query(matches: &ArgMatches) -> Result<(Expr, ParseOptions), Error> {
     let expr = parse(given, &options).map_err(|errors| {
         let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
         let error = Error::new(texts.join("\n"));
-        match texts.iter().any(|text| text.contains("not enabled")) {
-            true => error.with_hint("--enable-feature switches it on"),
-            false => error,
+        if texts.iter().any(|text| text.contains("not enabled")) {
+            error.with_hint("--enable-feature switches it on")
+        } else {
+            error
         }
     })?;
     Ok((expr, options))

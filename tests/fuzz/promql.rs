@@ -179,7 +179,7 @@ pub fn promql_types(input: &[u8]) {
             assert!(call.args.len() >= min && max.is_none_or(|max| call.args.len() <= max));
             for (at, arg) in call.args.iter().enumerate() {
                 let types = call.func.arg_types;
-                let wanted = types.get(at).or(types.last()).unwrap();
+                let wanted = types.get(at).or_else(|| types.last()).unwrap();
                 assert_eq!(arg.value_type(), *wanted, "{expr}");
             }
         }

@@ -54,7 +54,7 @@ impl App {
         let router = self.notify.prepare(&loaded.router);
         let query_log = config.and_then(|c| c.global.query_log_file.as_deref());
         let opened = QueryLog::prepare(query_log).map_err(|e| {
-            let path = query_log.unwrap_or(Path::new(""));
+            let path = query_log.unwrap_or_else(|| Path::new(""));
             Error::Config(format!("query_log_file {}: {e}", path.display()))
         });
         Ok(Prepared {

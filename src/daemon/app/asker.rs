@@ -65,7 +65,7 @@ impl Asker {
             .try_instant(&*self.storage, expr, at.as_ms(), &options);
         let (stats, error) = match &outcome {
             Ok(answer) => (&answer.stats, None),
-            Err(failure) => (&failure.stats, Some(failure.error.to_string())),
+            Err(failure) => (&*failure.stats, Some(failure.error.to_string())),
         };
         self.seconds.observe(stats.evaluation.as_secs_f64());
         self.watch.ended(&FinishedQuery {

@@ -182,7 +182,7 @@ fn run(
     };
     let (stats, error) = match &outcome {
         Ok(answer) => (&answer.stats, None),
-        Err(failure) => (&failure.stats, Some(failure.error.to_string())),
+        Err(failure) => (&*failure.stats, Some(failure.error.to_string())),
     };
     state
         .metrics

@@ -132,7 +132,7 @@ pub struct Failure {
     /// Warnings and infos so far.
     pub annotations: Annotations,
     /// How much it read until then.
-    pub stats: Stats,
+    pub stats: Box<Stats>,
 }
 
 impl From<Error> for Failure {
@@ -140,7 +140,7 @@ impl From<Error> for Failure {
         Self {
             error,
             annotations: Annotations::default(),
-            stats: Stats::default(),
+            stats: Box::default(),
         }
     }
 }
@@ -309,7 +309,7 @@ impl Engine {
             Err(error) => Err(Failure {
                 error,
                 annotations,
-                stats,
+                stats: Box::new(stats),
             }),
         }
     }
