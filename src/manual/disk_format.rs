@@ -86,8 +86,8 @@
 //! | 5 | exemplars | series' labels, exemplar, and so on |
 //! | 6 | end | count of frames |
 //!
-//! A deleted time is first and last zigzag and the record that said so. It hides what blocks have of the series
-//! that hold nothing newer than that record.
+//! A deleted time is first and last zigzag and twice the record that said so, plus 1 when a late sample has come between
+//! the times since. It hides what blocks have of the series that hold nothing newer than that record.
 //!
 //! # Blocks
 //!

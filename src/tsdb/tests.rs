@@ -420,6 +420,42 @@ fn deleted_samples_are_gone_from_blocks_when_they_are_cleaned() {
 }
 
 #[test]
+fn a_late_sample_in_a_deleted_stretch_is_shown_also_after_starts() {
+    let disk = MemoryDisk::new();
+    let options = Options {
+        out_of_order_window_ms: 1_000_000,
+        ..Options::default()
+    };
+    let db = open(&disk, options.clone());
+    for t in 0..100 {
+        put(&db, &[(1, t * 10, 1.0), (2, t * 10, 1.0)]).unwrap();
+    }
+    // The newest samples of one series, and all of the other.
+    db.delete_series(&[Matcher::equal("i", "1")], 500, 5000)
+        .unwrap();
+    db.delete_series(&[Matcher::equal("i", "2")], 0, 5000)
+        .unwrap();
+    db.checkpoint_now().unwrap();
+    disk.kill();
+    let db = open(&disk, options.clone());
+    put(&db, &[(1, 705, 2.0), (2, 705, 2.0)]).unwrap();
+    let shown = dump(&db);
+    assert_eq!(shown.len(), 50 + 2);
+    for _ in 0..2 {
+        db.checkpoint_now().unwrap();
+        assert_eq!(dump(&db), shown);
+        db.clean_tombstones().unwrap();
+        // Retention lets go of series that are empty, the second time it looks.
+        db.maintain(100_000);
+        db.maintain(200_000);
+        assert_eq!(dump(&db), shown);
+    }
+    drop(db);
+    disk.kill();
+    assert_eq!(dump(&open(&disk, options)), shown);
+}
+
+#[test]
 fn histograms_go_on_across_flushes_and_starts() {
     let disk = MemoryDisk::new();
     let db = open(&disk, Options::default());

@@ -62,7 +62,10 @@ impl SavedSeries {
         for tombstone in &self.tombstones {
             put_zigzag(out, tombstone.min_ms);
             put_zigzag(out, tombstone.max_ms);
-            put_varint(out, tombstone.sequence);
+            put_varint(
+                out,
+                tombstone.sequence << 1 | u64::from(tombstone.is_revived),
+            );
         }
     }
 }
@@ -184,10 +187,13 @@ impl Head {
         };
         let mut tombstones = Vec::new();
         for _ in 0..reader.count(3)? {
+            let (min_ms, max_ms) = (reader.zigzag()?, reader.zigzag()?);
+            let said = reader.varint()?;
             tombstones.push(Tombstone {
-                min_ms: reader.zigzag()?,
-                max_ms: reader.zigzag()?,
-                sequence: reader.varint()?,
+                min_ms,
+                max_ms,
+                sequence: said >> 1,
+                is_revived: said & 1 == 1,
             });
         }
         if self.table.get(id).is_none() {

@@ -90,6 +90,8 @@ pub(crate) struct Tombstone {
     pub(crate) max_ms: i64,
     /// The record that said so.
     pub(crate) sequence: u64,
+    /// A late sample came between the times afterwards, so not all of the stretch is empty.
+    pub(crate) is_revived: bool,
 }
 
 impl Tombstone {
@@ -281,6 +283,12 @@ impl Series {
         self.first_ms = self.first_ms.min(sample.timestamp_ms);
         self.state.doomed = false;
         let extra = self.extra.get_or_insert_default();
+        for tombstone in &mut extra.tombstones {
+            if tombstone.covers(sample.timestamp_ms, sample.timestamp_ms) && !tombstone.is_revived {
+                tombstone.is_revived = true;
+                self.state.saved = false;
+            }
+        }
         let number = extra.late_count;
         extra.late_count += 1;
         extra
@@ -338,8 +346,13 @@ impl Series {
             min_ms,
             max_ms,
             sequence,
+            is_revived: false,
         };
-        if !extra.tombstones.contains(&tombstone) {
+        // The catalog may have it already when the log is replayed.
+        let is_known = extra.tombstones.iter().any(|known| {
+            (known.min_ms, known.max_ms, known.sequence) == (min_ms, max_ms, sequence)
+        });
+        if !is_known {
             extra.tombstones.push(tombstone);
         }
         extra.late.retain(|ms, _| !(min_ms..=max_ms).contains(ms));
@@ -353,8 +366,13 @@ impl Series {
             .map_or(&[], |extra| extra.tombstones.as_slice())
     }
 
-    /// Takes over what the catalog says is deleted.
+    /// Takes over what the catalog says is deleted. Deleted samples that no block holds any more were the newest
+    /// once: what comes between their times is late, and so not hidden by the deletion.
     pub(super) fn set_tombstones(&mut self, tombstones: Vec<Tombstone>) {
+        for tombstone in &tombstones {
+            self.first_ms = self.first_ms.min(tombstone.min_ms);
+            self.newest_ms = self.newest_ms.max(tombstone.max_ms);
+        }
         if !tombstones.is_empty() || self.extra.is_some() {
             self.extra.get_or_insert_default().tombstones = tombstones;
         }
@@ -391,7 +409,7 @@ impl Series {
     pub(crate) fn is_live(&self, sequence: u64, min_ms: i64, max_ms: i64) -> bool {
         let limit = self.limit(sequence);
         let (from, to) = (self.first_ms.max(min_ms), limit.newest_ms.min(max_ms));
-        from <= to && (limit.late_count > 0 || !self.is_deleted(from, to))
+        from <= to && !self.is_empty_between(from, to)
     }
 
     /// Whether all samples in order between two times are deleted.
@@ -399,6 +417,13 @@ impl Series {
         self.tombstones()
             .iter()
             .any(|tombstone| tombstone.covers(from, to))
+    }
+
+    /// Whether nothing is left between two times, late samples included.
+    fn is_empty_between(&self, from: i64, to: i64) -> bool {
+        self.tombstones()
+            .iter()
+            .any(|tombstone| tombstone.covers(from, to) && !tombstone.is_revived)
     }
 
     /// What came after `since` and up to `limit` and is not deleted: samples in order and late ones.
@@ -511,11 +536,7 @@ impl Series {
         }
         self.tidy();
         let is_gone = match self.span() {
-            Some((from, to)) => {
-                let is_deleted = self.extra.as_ref().is_some_and(|e| e.late_count == 0)
-                    && self.is_deleted(from, to);
-                to < left_ms && !in_memory || is_deleted
-            }
+            Some((from, to)) => to < left_ms && !in_memory || self.is_empty_between(from, to),
             None => true,
         };
         if !is_gone {
