@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use watchfire::alerting::matchers::Syntax;
 use watchfire::check::unit_test::{TestOptions, test_rules};
-use watchfire::config::{Files, MemoryFiles, alertmanager, prometheus};
+use watchfire::config::{Files, MemoryFiles, alertmanager, prometheus, watchfire as watchfire_yml};
 use watchfire::rules::file::{FileOptions, FileRuleKind, parse};
 use watchfire::text::yaml::{self, Node};
 
@@ -250,6 +250,11 @@ fn the_example_configurations_load() {
         "docker/alertmanager.yml",
     ] {
         let text = std::fs::read_to_string(root.join(file)).unwrap();
-        alertmanager::parse(&text, Syntax::default()).unwrap();
+        let router = alertmanager::parse(&text, Syntax::default()).unwrap();
+        if file.starts_with("examples/") {
+            let receivers: Vec<String> = router.receivers.iter().map(|r| r.name.clone()).collect();
+            let own = root.join("examples/config/watchfire.yml");
+            watchfire_yml::load(&own, &Disk, &receivers).unwrap();
+        }
     }
 }

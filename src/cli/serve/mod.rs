@@ -253,7 +253,7 @@ fn options(given: &Given) -> Result<Options, Error> {
         options.config = ConfigSource::Text(built_in::configuration(port));
         options.built_in_rules = built_in::rules();
         tracing::info!(
-            "no configuration file was given: scraping this server itself, with the rules of alert-rules/, notifications go to the log"
+            "no configuration file was given: scraping this server itself, with essential.yaml and prometheus.yaml of alert-rules/; notifications go to the log"
         );
     }
     Ok(options)

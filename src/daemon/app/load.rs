@@ -100,7 +100,7 @@ fn read(path: &Path, files: &RealFiles, options: &Options) -> Result<Config, Err
         proto_first: options.features.contains("native-histograms"),
     };
     let config = prometheus::load(path, files, &environment, load_options)
-        .map_err(|e| Error::Config(format!("couldn't load configuration: {e}")))?;
+        .map_err(|e| Error::Config(format!("couldn't load configuration: {e}{}", hint(&e))))?;
     if let Some(missing) = config.unsupported.first() {
         let job = missing
             .job
@@ -113,6 +113,15 @@ fn read(path: &Path, files: &RealFiles, options: &Options) -> Result<Config, Err
         )));
     }
     Ok(config)
+}
+
+/// The first way out that the mistakes of a file offer, with the line that it is about.
+fn hint(error: &crate::config::Error) -> String {
+    let problems = error.problems().iter().map(|p| &p.problem);
+    let mut hints = problems.filter_map(|p| Some((p.line, p.hint.as_deref()?)));
+    hints.next().map_or_else(String::new, |(line, hint)| {
+        format!("\nhint: line {line}: {hint}")
+    })
 }
 
 /// The groups of every rule file that the configuration's patterns match, and of the built-in packs.

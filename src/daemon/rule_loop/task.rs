@@ -40,6 +40,8 @@ pub(super) struct Task {
 #[derive(Clone, Default)]
 struct Saved {
     state: Option<GroupState>,
+    /// Whether the last try failed: a full disk fails each time and is told when it begins and ends.
+    failing: bool,
 }
 
 impl Task {
@@ -266,7 +268,19 @@ fn save(shared: &Shared, group: &Group, saved: &mut Saved) {
         return;
     }
     match file.save(&state) {
-        Ok(()) => saved.state = Some(state),
+        Ok(()) => {
+            if std::mem::take(&mut saved.failing) {
+                tracing::info!(
+                    file = group.file(),
+                    group = group.name(),
+                    "the state of alerts is kept again"
+                );
+            }
+            saved.state = Some(state);
+        }
+        Err(error) if std::mem::replace(&mut saved.failing, true) => {
+            tracing::debug!(file = group.file(), group = group.name(), %error, "still cannot keep the state of alerts");
+        }
         Err(error) => {
             tracing::error!(file = group.file(), group = group.name(), %error, "cannot keep the state of alerts; a restart would begin their timers anew");
         }

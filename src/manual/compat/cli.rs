@@ -28,8 +28,8 @@
 //! - `--config.auto-reload-interval` alone switches the looking on, without the feature flag.
 //! - `--storage.path` defaults to the folder of the samples.
 //! - `--alerts.gc-interval` also says how often expired silences and old log entries are cleared away.
-//! - Our own `--watchfire.config.file` names `watchfire.yml` (`config::watchfire`). Its keys `fallback_receivers`
-//!   and `memory`, and `--memory.limit`, are refused by name until they have an effect.
+//! - Our own `--watchfire.config.file` names `watchfire.yml` (`config::watchfire`). Its key `memory`
+//!   and `--memory.limit` are refused by name until they have an effect.
 //! - `check rules` and `check alertmanager` take `PrometheusRule` and `AlertmanagerConfig` objects, which promtool and amtool
 //!   refuse for their fields.
 //! - `--lint=all` finds more than promtool's two lints. What promtool does not know is never fatal by `--lint-fatal`, only by
