@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use super::histogram::CounterResetHint;
 use super::{FloatHistogram, Histogram};
 
 /// The bits of the value that marks the end of a series.
@@ -33,6 +34,28 @@ impl SampleValue {
             Self::Float(v) => is_stale_nan(*v),
             Self::Histogram(h) => is_stale_nan(h.sum),
             Self::FloatHistogram(h) => is_stale_nan(h.sum),
+        }
+    }
+
+    /// The value from which a series of this kind begins to count: 0, or an empty histogram of the same
+    /// layout that knows it is a reset.
+    pub fn zero(&self) -> Self {
+        match self {
+            Self::Float(_) => Self::Float(0.0),
+            Self::Histogram(h) => Self::Histogram(Arc::new(Histogram {
+                counter_reset_hint: CounterResetHint::Reset,
+                schema: h.schema,
+                zero_threshold: h.zero_threshold,
+                custom_values: Arc::clone(&h.custom_values),
+                ..Histogram::default()
+            })),
+            Self::FloatHistogram(h) => Self::FloatHistogram(Arc::new(FloatHistogram {
+                counter_reset_hint: CounterResetHint::Reset,
+                schema: h.schema,
+                zero_threshold: h.zero_threshold,
+                custom_values: Arc::clone(&h.custom_values),
+                ..FloatHistogram::default()
+            })),
         }
     }
 

@@ -134,9 +134,17 @@ impl JobOptions {
 pub struct Features {
     /// `type-and-unit-labels`: adds `__type__` and `__unit__`.
     pub type_and_unit_labels: bool,
-    /// `created-timestamp-zero-ingestion` and start timestamp storage: start timestamps are read, and
-    /// OpenMetrics `_created` series are not samples.
+    /// `st-storage`: start timestamps are stored with their samples.
     pub start_timestamps: bool,
+    /// `created-timestamp-zero-ingestion`: a start timestamp becomes a sample of value 0.
+    pub start_zero_samples: bool,
     /// `metadata-wal-records`: what families declare goes to the store too.
     pub metadata: bool,
+}
+
+impl Features {
+    /// Whether pages are asked when their series began; OpenMetrics `_created` series are no samples then.
+    pub const fn reads_start_timestamps(self) -> bool {
+        self.start_timestamps || self.start_zero_samples
+    }
 }

@@ -19,6 +19,9 @@ use crate::time::{Span, Timestamp};
 /// How far ahead of now a sample may claim to be.
 const AHEAD_MAX: Span = Span::minutes(10);
 
+/// How far back a counter may have begun for its 0 to be stored: half a block of upstream's.
+const START_AGE_MAX: Span = Span::hours(1);
+
 /// What a page is read with.
 pub(super) struct Context<'c> {
     pub(super) target: &'c Target,
@@ -29,6 +32,8 @@ pub(super) struct Context<'c> {
     pub(super) cache: &'c mut SeriesCache,
     pub(super) metadata: &'c mut FamilyMetadata,
     pub(super) at: Timestamp,
+    /// When the page before was scraped; none for the first.
+    pub(super) previous: Option<Timestamp>,
 }
 
 /// What a page brought.
@@ -93,7 +98,7 @@ pub(super) fn take_page(
         ignore_native_histograms: !options.scrape_native_histograms,
         convert_classic_histograms: options.convert_classic_histograms_to_nhcb,
         keep_classic_histograms: options.always_scrape_classic_histograms,
-        start_timestamps: context.features.start_timestamps,
+        start_timestamps: context.features.reads_start_timestamps(),
     };
     let mut parser = Parser::new(page.body, format, parser_options);
     let mut family = String::new();
@@ -192,6 +197,8 @@ impl Context<'_> {
             Counters::add(&self.counters.sample_duplicate);
             Fate::Skipped
         } else {
+            let began = series.start_timestamp_ms;
+            let hint = self.append_start(hint, &labels, began, &sample, batch);
             self.append(hint, &labels, sample, batch, outcome)?
         };
         let Fate::Taken(name) = fate else {
@@ -266,6 +273,34 @@ impl Context<'_> {
             return Err(why);
         }
         Ok(Some(labels))
+    }
+
+    /// Stores the 0 from which a counter or histogram began to count, at the time when it did. The answer is
+    /// what the store calls the series, as far as that is known.
+    ///
+    /// compat: a start that the series is past already, that lies more than half a block back or not before
+    /// the sample is passed over silently, and so is whatever the store refuses.
+    fn append_start(
+        &self,
+        hint: Option<SeriesRef>,
+        labels: &Labels,
+        began: i64,
+        sample: &Sample,
+        batch: &mut dyn Appender,
+    ) -> Option<SeriesRef> {
+        let known_at = self.previous.filter(|_| hint.is_some());
+        let too_late = known_at.is_some_and(|previous| began <= previous.as_ms());
+        let too_old = began < (self.at - START_AGE_MAX).as_ms();
+        let wanted = self.features.start_zero_samples && began != 0;
+        if !wanted || too_late || too_old || began >= sample.timestamp_ms {
+            return hint;
+        }
+        let zero = Sample {
+            timestamp_ms: began,
+            start_timestamp_ms: 0,
+            value: sample.value.zero(),
+        };
+        batch.append(hint, labels, zero).ok().or(hint)
     }
 
     fn append(

@@ -57,6 +57,8 @@ pub struct ScrapeLoop {
     reports: Vec<ReportSeries>,
     forced_error: Option<String>,
     scraped: bool,
+    /// When the last page that was read was scraped.
+    previous: Option<Timestamp>,
 }
 
 impl ScrapeLoop {
@@ -73,6 +75,7 @@ impl ScrapeLoop {
             metadata: FamilyMetadata::default(),
             forced_error: None,
             scraped: false,
+            previous: None,
             target,
             options,
             features,
@@ -195,6 +198,7 @@ impl ScrapeLoop {
             cache: &mut self.cache,
             metadata: &mut self.metadata,
             at,
+            previous: self.previous.replace(at),
         };
         let mut outcome = PageOutcome::default();
         let mut result = take_page(&mut context, page, &mut *batch, &mut outcome);

@@ -40,10 +40,14 @@ impl Bench {
     }
 
     fn page(&mut self, body: &str) -> Report {
+        self.page_as("text/plain", body)
+    }
+
+    fn page_as(&mut self, content_type: &str, body: &str) -> Report {
         self.now += 1000;
         let page = Page {
             body: body.as_bytes(),
-            content_type: "text/plain",
+            content_type,
         };
         let at = Timestamp::from_ms(self.now);
         self.scrape
@@ -434,4 +438,35 @@ fn a_reload_that_changes_no_series_keeps_what_is_known() {
     assert_eq!(bench.series("a"), ["{} 1@1 stale@2"]);
     options.honor_labels = true;
     assert!(!bench.scrape.reload(&Arc::new(options)));
+}
+
+#[test]
+fn a_counter_begins_with_a_zero_when_it_began_to_count() {
+    let page = |value: u32, began: &str| {
+        format!("# TYPE c counter\nc_total {value}\nc_created {began}\n# EOF\n")
+    };
+    let openmetrics = "application/openmetrics-text; version=1.0.0";
+    let features = Features {
+        start_zero_samples: true,
+        ..Features::default()
+    };
+    let mut bench = Bench::new(JobOptions::default(), features);
+    bench.now = 10_000_000;
+    // The same start again is no news; a later one is a restart; one beyond the sample is a mistake.
+    for (value, began) in [(5, "9990"), (6, "9990"), (1, "10002.5"), (2, "10009")] {
+        let report = bench.page_as(openmetrics, &page(value, began));
+        assert_eq!(report.error, None);
+        assert_eq!(report.scraped, 1);
+    }
+    let wanted = ["{} 0@9990 5@10001 6@10002 0@10002 1@10003 2@10004"];
+    assert_eq!(bench.series("c_total"), wanted);
+    assert!(bench.series("c_created").is_empty());
+    let mut old = Bench::new(JobOptions::default(), features);
+    old.now = 10_000_000;
+    old.page_as(openmetrics, &page(5, "6000"));
+    assert_eq!(old.series("c_total"), ["{} 5@10001"]);
+    let mut plain = Bench::plain();
+    plain.page_as(openmetrics, &page(5, "0.5"));
+    assert_eq!(plain.series("c_total"), ["{} 5@1"]);
+    assert_eq!(plain.series("c_created"), ["{} 0.5@1"]);
 }

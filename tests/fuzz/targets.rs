@@ -100,10 +100,7 @@ pub fn prometheus_config(input: &[u8]) {
         Path::new("prometheus.yml"),
         &files,
         &|_| None,
-        prometheus::LoadOptions {
-            agent: false,
-            proto_first: false,
-        },
+        prometheus::LoadOptions::default(),
     );
     if let Err(error) = loaded {
         black_box(error.to_string());

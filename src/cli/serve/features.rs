@@ -9,7 +9,6 @@ const ALWAYS: Stance = Ignored("it is always on");
 const NO_OTLP: Stance = Ignored("OTLP is not part of watchfire yet");
 const NO_GO: Stance = Ignored("there is no Go runtime here");
 const OWN_STORE: Stance = Ignored("the store has its own layout and decides this itself");
-const CONFIGURED: Stance = Ignored("it is set in the configuration file");
 
 /// The table, sorted by name.
 const FEATURES: &[(&str, Stance)] = &[
@@ -40,7 +39,7 @@ const FEATURES: &[(&str, Stance)] = &[
     ),
     ("exemplar-storage", Works),
     ("expand-external-labels", ALWAYS),
-    ("extra-scrape-metrics", CONFIGURED),
+    ("extra-scrape-metrics", Works),
     ("fast-startup", OWN_STORE),
     (
         "group-key-in-metrics",
@@ -49,7 +48,10 @@ const FEATURES: &[(&str, Stance)] = &[
     ("memory-snapshot-on-shutdown", OWN_STORE),
     ("metadata-wal-records", Works),
     ("muted-alerts-in-nflog", Ignored("it is not there yet")),
-    ("native-histograms", Works),
+    (
+        "native-histograms",
+        Ignored("set scrape_native_histograms in the configuration file"),
+    ),
     ("new-service-discovery-manager", ALWAYS),
     ("no-default-scrape-port", ALWAYS),
     ("old-ui", Ignored("the page is our own")),
@@ -73,6 +75,7 @@ const FEATURES: &[(&str, Stance)] = &[
         "remote-write-receiver",
         Ignored("use --web.enable-remote-write-receiver"),
     ),
+    ("st-storage", Works),
     ("type-and-unit-labels", Works),
     ("use-start-timestamps", Works),
     ("use-uncached-io", OWN_STORE),

@@ -7,6 +7,7 @@ use crate::text::quote::quote;
 use crate::text::yaml::{Decoder, Node};
 use crate::time::Span;
 
+use super::LoadOptions;
 use super::sections::GLOBAL;
 
 const SCRAPE_INTERVAL_MS: i64 = 60_000;
@@ -31,16 +32,22 @@ pub struct Global {
 }
 
 /// Reads and checks the section; `None` when it is absent.
-pub(super) fn read(decoder: &Decoder, node: Option<&Node>, proto_first: bool) -> Record {
+pub(super) fn read(decoder: &Decoder, node: Option<&Node>, options: LoadOptions) -> Record {
     // compat: an open but empty block is as good as none.
-    let Some(node) = node.filter(|node| !node.is_null()) else {
-        return absent(proto_first);
+    let given = node
+        .filter(|node| !node.is_null())
+        .map(|node| Record::read(decoder, node, &GLOBAL))
+        .filter(|record| record.slots.iter().any(|slot| slot.span.is_some()));
+    let mut record = match given {
+        Some(mut record) => {
+            check(decoder, &mut record, options.proto_first);
+            record
+        }
+        None => absent(options.proto_first),
     };
-    let mut record = Record::read(decoder, node, &GLOBAL);
-    if record.slots.iter().all(|slot| slot.span.is_none()) {
-        return absent(proto_first);
+    if options.extra_scrape_metrics && !record.was_given("extra_scrape_metrics") {
+        record.set("extra_scrape_metrics", Value::Bool(true));
     }
-    check(decoder, &mut record, proto_first);
     record
 }
 

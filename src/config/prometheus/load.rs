@@ -18,6 +18,8 @@ pub struct LoadOptions {
     pub agent: bool,
     /// Whether a feature flag makes protobuf the first choice of scrapes.
     pub proto_first: bool,
+    /// Whether a feature flag makes `extra_scrape_metrics` the default.
+    pub extra_scrape_metrics: bool,
 }
 
 /// A checked `prometheus.yml`.
@@ -170,7 +172,7 @@ struct Parts {
 impl Parts {
     fn read(decoder: &Decoder, document: &Document, options: LoadOptions) -> Self {
         let mut fields = decoder.fields(&document.root, "config.plain");
-        let global = global::read(decoder, fields.node("global"), options.proto_first);
+        let global = global::read(decoder, fields.node("global"), options);
         let validation = global::validation_of(&global);
         let runtime = match fields.node("runtime") {
             Some(node) if !node.is_null() => Record::read(decoder, node, &RUNTIME),

@@ -95,9 +95,12 @@ fn own(path: &Path, router: &notify_loop::Loaded) -> Result<WatchfireOptions, Er
 
 fn read(path: &Path, files: &RealFiles, options: &Options) -> Result<Config, Error> {
     let environment = |name: &str| std::env::var(name).ok();
+    let feature = |name: &str| options.features.contains(name);
     let load_options = LoadOptions {
         agent: false,
-        proto_first: options.features.contains("native-histograms"),
+        // compat: only protobuf tells start timestamps well.
+        proto_first: feature("created-timestamp-zero-ingestion") || feature("st-storage"),
+        extra_scrape_metrics: feature("extra-scrape-metrics"),
     };
     let config = prometheus::load(path, files, &environment, load_options)
         .map_err(|e| Error::Config(format!("couldn't load configuration: {e}{}", hint(&e))))?;

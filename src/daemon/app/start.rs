@@ -272,7 +272,8 @@ fn scrape_shared(options: &Options, storage: &Arc<dyn Storage>, metrics: &Regist
         seed: seed(),
         features: Features {
             type_and_unit_labels: feature("type-and-unit-labels"),
-            start_timestamps: feature("created-timestamp-zero-ingestion"),
+            start_timestamps: feature("st-storage"),
+            start_zero_samples: feature("created-timestamp-zero-ingestion"),
             metadata: feature("metadata-wal-records"),
         },
         counters: Arc::new(Counters::default()),

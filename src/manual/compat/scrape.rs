@@ -8,6 +8,7 @@
 //! | `scrape_protocols`, `fallback_scrape_protocol`, `Accept`, escaping schemes | same | group `exposition`; `exposition::protocol`, `exposition::escaping` |
 //! | `convert_classic_histograms_to_nhcb`, `always_scrape_classic_histograms`, `scrape_native_histograms` | same | group `exposition`; `exposition::tests::protobuf` |
 //! | start timestamps: protobuf and OpenMetrics `_created` | same | group `exposition` |
+//! | `created-timestamp-zero-ingestion`, `st-storage` | same: a 0 where counting began, at most an hour back and once; or the start stored beside the sample | `scrape::tests` |
 //! | type and unit labels | same | group `exposition` |
 //! | targets: discovered labels, defaults, errors, hash, URL | same | `scrape::target` |
 //! | spreading over the interval, alignment to 2 ms | same formula; the slot is the planned time, not the moment of the first scrape | `scrape::schedule` |
