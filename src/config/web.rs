@@ -1,10 +1,10 @@
 //! `--web.config.file`: how our own HTTP server authenticates and encrypts, as exporter-toolkit reads it.
 
 use std::path::Path;
+use std::time::Duration;
 
-use crate::config::schema::field::{
-    boolean, duration, int, path, secret, structure, text, text_map, texts,
-};
+use crate::config::alertmanager::parse_go_span;
+use crate::config::schema::field::{boolean, int, path, secret, structure, text, text_map, texts};
 use crate::config::schema::{Record, Section, Value};
 use crate::config::{Error, FileProblem, Files};
 use crate::model::Secret;
@@ -38,7 +38,8 @@ static HTTP: Section = Section::new(
 
 static RATE_LIMIT: Section = Section::new(
     "web.RateLimiterConfig",
-    &[int("burst"), duration("interval")],
+    // Go's notation of durations, not Prometheus's.
+    &[int("burst"), text("interval")],
 );
 
 static WEB: Section = Section::new(
@@ -63,6 +64,23 @@ const HEADERS: [(&str, &[&str]); 6] = [
 
 const CURVES: [&str; 4] = ["CurveP256", "CurveP384", "CurveP521", "X25519"];
 
+/// What Go's `tls.CipherSuites` names.
+const CIPHER_SUITES: [&str; 13] = [
+    "TLS_AES_128_GCM_SHA256",
+    "TLS_AES_256_GCM_SHA384",
+    "TLS_CHACHA20_POLY1305_SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+    "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA",
+    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA",
+    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+    "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
+];
+
 /// What the file says. The default is that of an empty file: plain HTTP for everyone.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct WebOptions {
@@ -74,6 +92,17 @@ pub struct WebOptions {
     pub disable_http2: bool,
     /// `http_server_config.headers`: added to every answer.
     pub headers: Vec<(String, String)>,
+    /// `rate_limit`; none unless an interval is given.
+    pub rate_limit: Option<RateLimit>,
+}
+
+/// How many requests are answered: a bucket of tokens that fills over time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimit {
+    /// How many requests may come at once. With 0 none is answered.
+    pub burst: u64,
+    /// How long until one more may come.
+    pub interval: Duration,
 }
 
 /// TLS as a server.
@@ -177,6 +206,9 @@ pub fn parse(bytes: &[u8], folder: &str) -> Result<WebOptions, Vec<yaml::Problem
             .collect(),
         disable_http2: http.is_some_and(|http| !http.bool("http2")),
         headers: headers.to_vec(),
+        rate_limit: record
+            .record("rate_limit")
+            .and_then(|limit| rate_limit(&decoder, limit)),
     };
     let problems = decoder.into_problems();
     if problems.is_empty() {
@@ -184,6 +216,29 @@ pub fn parse(bytes: &[u8], folder: &str) -> Result<WebOptions, Vec<yaml::Problem
     } else {
         Err(problems)
     }
+}
+
+fn rate_limit(decoder: &Decoder, limit: &Record) -> Option<RateLimit> {
+    let text = limit.text("interval");
+    if text.is_empty() {
+        return None;
+    }
+    let parsed = text.parse().ok().or_else(|| parse_go_span(text));
+    let Some(ns) = parsed else {
+        let complaint = format!("cannot unmarshal !!str `{text}` into time.Duration");
+        limit.fail(decoder, "interval", complaint);
+        return None;
+    };
+    let burst = limit.int("burst");
+    if ns < 0 || burst < 0 {
+        let name = if ns < 0 { "interval" } else { "burst" };
+        limit.fail(decoder, name, format!("{name} of rate_limit is negative"));
+        return None;
+    }
+    (ns > 0).then_some(RateLimit {
+        burst: burst.unsigned_abs(),
+        interval: Duration::from_nanos(ns.unsigned_abs()),
+    })
 }
 
 fn check_header(decoder: &Decoder, record: &Record, name: &str, value: &str) {
@@ -251,6 +306,16 @@ fn tls_options(decoder: &Decoder, tls: &Record) -> Option<TlsServerOptions> {
         let text = "Client CA's have been configured without a Client Auth Policy";
         decoder.fail(tls.span, text);
     }
+    let sans = tls.texts("client_allowed_sans");
+    let asks = matches!(
+        client_auth,
+        ClientAuth::RequireAny | ClientAuth::RequireAndVerify
+    );
+    if !sans.is_empty() && !asks {
+        let text = "client_allowed_sans requires client_auth_type to be one of RequireAnyClientCert or \
+                    RequireAndVerifyClientCert";
+        tls.fail(decoder, "client_allowed_sans", text);
+    }
     for curve in tls.texts("curve_preferences") {
         if !CURVES.contains(&curve.as_str()) {
             tls.fail(
@@ -261,7 +326,7 @@ fn tls_options(decoder: &Decoder, tls: &Record) -> Option<TlsServerOptions> {
         }
     }
     for suite in tls.texts("cipher_suites") {
-        if !suite.starts_with("TLS_") {
+        if !CIPHER_SUITES.contains(&suite.as_str()) {
             tls.fail(decoder, "cipher_suites", format!("unknown cipher: {suite}"));
         }
     }
@@ -270,7 +335,7 @@ fn tls_options(decoder: &Decoder, tls: &Record) -> Option<TlsServerOptions> {
         key,
         client_auth,
         client_ca,
-        client_allowed_sans: tls.texts("client_allowed_sans").to_vec(),
+        client_allowed_sans: sans.to_vec(),
         min_version: version(decoder, tls, "min_version", TlsVersion::Tls12),
         max_version: version(decoder, tls, "max_version", TlsVersion::Tls13),
         cipher_suites: tls.texts("cipher_suites").to_vec(),
@@ -314,6 +379,7 @@ mod tests {
         let text = format!(
             "tls_server_config: {{cert_file: c.pem, key_file: /k.pem, client_auth_type: RequireAndVerifyClientCert, client_ca_file: ca.pem, min_version: TLS13}}\n\
              http_server_config: {{http2: false, headers: {{X-Frame-Options: deny}}}}\n\
+             rate_limit: {{burst: 5, interval: 1.5s}}\n\
              basic_auth_users: {{alice: {HASH}}}\n"
         );
         let options = parse(text.as_bytes(), "etc").unwrap();
@@ -324,6 +390,8 @@ mod tests {
         assert_eq!(tls.min_version, TlsVersion::Tls13);
         assert!(options.disable_http2);
         assert_eq!(options.users[0].0, "alice");
+        let limit = options.rate_limit.unwrap();
+        assert_eq!((limit.burst, limit.interval.as_millis()), (5, 1500));
         assert_eq!(parse(b"", ""), Ok(WebOptions::default()));
     }
 
@@ -350,6 +418,18 @@ mod tests {
             (
                 "http_server_config: {headers: {X-Frame-Options: x}}",
                 "Expected one of: [\"deny\" \"sameorigin\"], but got: \"x\"",
+            ),
+            (
+                "rate_limit: {interval: soon}",
+                "cannot unmarshal !!str `soon` into time.Duration",
+            ),
+            (
+                "tls_server_config: {cert_file: a, key_file: b, cipher_suites: [TLS_NULL]}",
+                "unknown cipher: TLS_NULL",
+            ),
+            (
+                "tls_server_config: {cert_file: a, key_file: b, client_allowed_sans: [x]}",
+                "client_allowed_sans requires client_auth_type",
             ),
             (
                 "tls_config: {}",

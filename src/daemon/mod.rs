@@ -21,6 +21,8 @@ pub mod scrapes;
 pub mod sd;
 pub mod server;
 pub mod storage_loop;
+#[cfg(test)]
+mod testing;
 
 pub use app::{RealFiles, run};
 pub use clock::Clock;

@@ -7,6 +7,8 @@
 //! | async runtime | tokio | the ground that hyper and rustls bindings stand on |
 //! | HTTP | hyper, hyper-util; axum for the server's routes | one connection per target under our control, body caps while streaming |
 //! | TLS | rustls with ring, tokio-rustls, webpki-roots, rustls-native-certs | no OpenSSL; ring builds with gcc alone; one provider, installed once |
+//! | certificates | x509-parser | alternative names and validity, which rustls keeps to itself |
+//! | SOCKS5 | hyper-util (`client-proxy`) | the handshake of a kept library that is there anyway |
 //! | e-mail transport | lettre | SMTP with STARTTLS and implicit TLS on rustls; messages are built by our receiver so that headers equal upstream's |
 //! | DNS discovery | hickory-resolver | SRV, MX and NS besides addresses |
 //! | YAML events | saphyr-parser | spans and scalar styles for every event; the tree and the decoder on top are ours |
@@ -21,7 +23,7 @@
 //! | allocator | tikv-jemallocator (feature `jemalloc`, on by default) | gives churned memory back; builds with gcc |
 //! | line diffs | similar | bounded in time; insta brings it along anyway |
 //! | locks, maps | parking_lot, arc-swap, hashbrown, foldhash, smallvec | |
-//! | tests | proptest, insta, criterion, tempfile | |
+//! | tests | proptest, insta, criterion, tempfile, rcgen | rcgen makes authorities and certificates while a test runs |
 //!
 //! Four packages that are often named for such a project are used as baselines or not at all, because they were
 //! tried and fell short: `promql-parser` (no spans, refuses 13 % of the grammar, overflows the stack on hostile

@@ -73,6 +73,9 @@ pub enum SecretSource {
     Inline(Secret),
     /// Read from this file, surrounding white space removed.
     File(PathBuf),
+    /// The name of a secret in a secret manager (`*_ref`). No manager can be configured, so a client
+    /// with such a secret is refused.
+    Ref(String),
 }
 
 /// User name and password.
@@ -106,10 +109,69 @@ pub struct OAuth2 {
     pub token_url: String,
     /// Extra form parameters, in order.
     pub endpoint_params: Vec<(String, String)>,
+    /// What is shown to get a token.
+    pub grant: Grant,
     /// TLS towards the token endpoint.
     pub tls: TlsOptions,
     /// Proxy towards the token endpoint.
     pub proxy: ProxyOptions,
+}
+
+/// What an OAuth 2.0 client shows to get a token.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Grant {
+    /// Its id and secret.
+    #[default]
+    ClientCredentials,
+    /// An assertion that it signs (RFC 7523).
+    JwtBearer(JwtBearer),
+}
+
+/// What goes into a signed assertion.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct JwtBearer {
+    /// The RSA key that signs, in PEM.
+    pub key: SecretSource,
+    /// The `kid` header; none when empty.
+    pub key_id: String,
+    /// How it signs.
+    pub algorithm: SignatureAlgorithm,
+    /// The `iss` claim; the client's id when empty.
+    pub issuer: String,
+    /// The `aud` claim; the token URL when empty.
+    pub audience: String,
+    /// Claims beside the standard ones, which they replace.
+    pub claims: serde_json::Map<String, serde_json::Value>,
+}
+
+/// How an assertion is signed: RSA PKCS #1 v1.5 over a hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SignatureAlgorithm {
+    /// SHA-256
+    #[default]
+    Rs256,
+    /// SHA-384
+    Rs384,
+    /// SHA-512
+    Rs512,
+}
+
+impl SignatureAlgorithm {
+    /// The name in configurations and in the header of an assertion.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rs256 => "RS256",
+            Self::Rs384 => "RS384",
+            Self::Rs512 => "RS512",
+        }
+    }
+
+    /// Reads the name; none when it is unknown.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Rs256, Self::Rs384, Self::Rs512]
+            .into_iter()
+            .find(|algorithm| algorithm.as_str() == name)
+    }
 }
 
 /// TLS as a client.

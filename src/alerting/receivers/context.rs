@@ -110,6 +110,9 @@ impl<'a> Render<'a> {
         match source {
             SecretSource::None => Ok(String::new()),
             SecretSource::Inline(secret) => Ok(secret.expose().to_owned()),
+            SecretSource::Ref(_) => Err(Error::fatal(format!(
+                "failed to read {what}: no secret manager can be configured"
+            ))),
             SecretSource::File(path) => match (self.ctx.read_file)(path) {
                 Ok(text) => Ok(text.trim().to_owned()),
                 Err(why) => Err(Error::fatal(format!("failed to read {what}: {why}"))),

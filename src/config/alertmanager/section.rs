@@ -281,8 +281,8 @@ fn value(decoder: &Decoder, node: &Node, kind: Type, context: &mut Context<'_>) 
         Type::HostPort => Value::Text(host_port(decoder, node)?),
         Type::Texts => Value::Texts(decoder.strings(node)),
         Type::Map => Value::Map(decoder.string_map(node)),
-        Type::AnyMap => Value::Any(any_map(decoder, node)),
-        Type::Any => Value::Any(any(decoder, node)),
+        Type::AnyMap => Value::Any(Json::Object(decoder.json_map(node))),
+        Type::Any => Value::Any(decoder.json(node)),
         Type::Http => {
             mask::http_secrets(node, &mut context.secrets);
             let mut record = Record::read(decoder, node, &http_client::HTTP_CLIENT);
@@ -451,32 +451,6 @@ pub fn parse_go_span(text: &str) -> Option<i64> {
     }
     let total = if negative { -total } else { total };
     (total.abs() < 9.2e18).then_some(total as i64)
-}
-
-fn any_map(decoder: &Decoder, node: &Node) -> Json {
-    let pairs = decoder.map(node, "map[string]interface {}");
-    Json::Object(
-        pairs
-            .into_iter()
-            .filter_map(|(key, value)| Some((key.as_str()?.to_owned(), any(decoder, value))))
-            .collect(),
-    )
-}
-
-/// YAML's depth is bounded, so is the recursion.
-fn any(decoder: &Decoder, node: &Node) -> Json {
-    match &node.kind {
-        Kind::Sequence(items) => items.iter().map(|item| any(decoder, item)).collect(),
-        Kind::Mapping(_) => any_map(decoder, node),
-        Kind::Scalar { text, .. } => match node.resolve(decoder.dialect()) {
-            Some(Resolved::Null) => Json::Null,
-            Some(Resolved::Bool(flag)) => flag.into(),
-            Some(Resolved::Int(number)) => number.into(),
-            Some(Resolved::Uint(number)) => number.into(),
-            Some(Resolved::Float(number)) => number.into(),
-            Some(Resolved::Text) | None => text.to_string().into(),
-        },
-    }
 }
 
 #[cfg(test)]

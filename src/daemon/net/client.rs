@@ -14,8 +14,9 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use super::auth::Credentials;
-use super::connect::{self, Sender, authority, protocol};
-use super::proxy::Proxies;
+use super::connect::{self, Sender, protocol};
+use super::dial::authority;
+use super::proxy::{Proxies, is_socks};
 use super::tls::{self, Tls};
 use super::{BODY_LIMIT_DEFAULT, Error, body};
 use crate::model::http_client::ClientOptions;
@@ -199,16 +200,17 @@ impl Client {
         mut url: Url,
         deadline: Instant,
     ) -> Result<Response, Error> {
-        let home = authority(&url);
-        let home_secure = url.scheme() == "https";
+        let home = url.clone();
+        let mut at_home = true;
         for hop in 0..=REDIRECTS_MAX {
-            let same_host = authority(&url) == home && (url.scheme() == "https" || !home_secure);
-            if !same_host {
+            // compat: who was sent away once gets no secrets any more, even when sent back.
+            at_home = at_home && is_at_home(&home, &url);
+            if !at_home {
                 for secret in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
                     request.headers.remove(secret);
                 }
             }
-            let response = self.exchange(&request, &url, same_host, deadline).await?;
+            let response = self.exchange(&request, &url, at_home, deadline).await?;
             let status = response.status();
             let next = redirect_target(&url, &response);
             let Some(next) = next.filter(|_| self.shared.options.follow_redirects) else {
@@ -240,11 +242,12 @@ impl Client {
         &self,
         request: &Request,
         url: &Url,
-        same_host: bool,
+        at_home: bool,
         deadline: Instant,
     ) -> Result<Answer, Error> {
         let proxy = self.shared.proxies.select(url);
-        let generation = if url.scheme() == "https" {
+        let secure = |url: &Url| url.scheme() == "https";
+        let generation = if secure(url) || proxy.is_some_and(secure) {
             self.shared.tls.config().await?.1
         } else {
             0
@@ -256,12 +259,12 @@ impl Client {
             proxy.map_or("", Url::as_str)
         );
         let mut headers = request.headers.clone();
-        self.shared
-            .credentials
-            .apply(&mut headers, same_host, deadline)
-            .await?;
-        finish_headers(&mut headers, request, url, same_host);
-        let absolute = proxy.is_some() && url.scheme() == "http";
+        let credentials = &self.shared.credentials;
+        if at_home {
+            credentials.apply(&mut headers, deadline).await?;
+        }
+        finish_headers(&mut headers, request, url, at_home);
+        let absolute = url.scheme() == "http" && proxy.is_some_and(|proxy| !is_socks(proxy));
         if absolute && let Some(value) = proxy.and_then(connect::proxy_authorization) {
             headers.insert(PROXY_AUTHORIZATION, value);
         }
@@ -277,6 +280,9 @@ impl Client {
             let message = message(request, url, headers.clone(), &sender, absolute)?;
             match sender.send(message).await {
                 Ok(response) => {
+                    if at_home && response.status() == StatusCode::UNAUTHORIZED {
+                        credentials.refused(&headers).await;
+                    }
                     return Ok(Answer {
                         response,
                         sender,
@@ -372,7 +378,24 @@ impl Answer {
     }
 }
 
-fn finish_headers(headers: &mut HeaderMap, request: &Request, url: &Url, same_host: bool) {
+/// Whether what is meant for `home` may go to `url`: the same host or one below it, whatever the port.
+///
+/// compat: Go's rule for redirects; beyond it, nothing that came over TLS goes out in the clear.
+fn is_at_home(home: &Url, url: &Url) -> bool {
+    let downgraded = home.scheme() == "https" && url.scheme() != "https";
+    let (Some(home), Some(host)) = (home.host(), url.host()) else {
+        return false;
+    };
+    let below = match (&home, &host) {
+        (url::Host::Domain(home), url::Host::Domain(host)) => host
+            .strip_suffix(home)
+            .is_some_and(|rest| rest.ends_with('.')),
+        _ => false,
+    };
+    !downgraded && (home == host || below)
+}
+
+fn finish_headers(headers: &mut HeaderMap, request: &Request, url: &Url, at_home: bool) {
     if !headers.contains_key(USER_AGENT) {
         headers.insert(
             USER_AGENT,
@@ -382,17 +405,9 @@ fn finish_headers(headers: &mut HeaderMap, request: &Request, url: &Url, same_ho
     if request.gzip && !headers.contains_key(ACCEPT_ENCODING) {
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
     }
-    if same_host && !url.username().is_empty() && !headers.contains_key(AUTHORIZATION) {
-        let decode = |t: &str| {
-            percent_encoding::percent_decode_str(t)
-                .decode_utf8_lossy()
-                .into_owned()
-        };
-        let value = super::auth::basic(
-            &decode(url.username()),
-            &decode(url.password().unwrap_or_default()),
-        );
-        if let Ok(value) = HeaderValue::from_str(&value) {
+    if at_home && !url.username().is_empty() && !headers.contains_key(AUTHORIZATION) {
+        let (name, password) = connect::user_info(url);
+        if let Ok(value) = HeaderValue::from_str(&super::auth::basic(&name, &password)) {
             headers.insert(AUTHORIZATION, value);
         }
     }

@@ -1,6 +1,7 @@
-//! Dials, shakes hands, and hands out something that sends requests.
+//! Shakes hands over a stream, and hands out something that sends requests.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{Empty, Full};
@@ -12,14 +13,18 @@ use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use url::Url;
 
 use super::Error;
-use super::error::io_text;
+use super::dial::{self, authority, dial};
+use super::error::tls_error;
+use super::proxy::is_socks;
 use super::tls::Tls;
-use crate::model::http_client::{ProxyOptions, TlsOptions};
+use crate::model::http_client::ProxyOptions;
+
+/// How long an HTTP/2 connection may be silent before it is asked whether it lives.
+const HTTP2_PING_AFTER: Duration = Duration::from_mins(1);
 
 /// The sending half of a connection.
 pub(super) enum Sender {
@@ -63,7 +68,7 @@ pub(super) fn protocol(error: &hyper::Error) -> Error {
     let mut source: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(error);
     while let Some(inner) = source {
         if let Some(io) = inner.downcast_ref::<std::io::Error>() {
-            return Error::Protocol(io_text(io));
+            return tls_error(io);
         }
         source = inner.source();
     }
@@ -81,16 +86,16 @@ pub(super) async fn open(
     tls: &Tls,
 ) -> Result<Sender, Error> {
     let secure = target.scheme() == "https";
-    let stream = dial(proxy.unwrap_or(target)).await?;
     let Some(proxy) = proxy else {
-        return if secure {
-            start_tls(stream, target, tls).await
-        } else {
-            handshake1(TokioIo::new(stream)).await
-        };
+        return over(dial(target).await?, target, tls).await;
     };
+    if is_socks(proxy) {
+        return over(dial::through_socks(target, proxy).await?, target, tls).await;
+    }
+    let stream = dial(proxy).await?;
     if proxy.scheme() == "https" {
-        let stream = wrap(stream, proxy, &Tls::new(&TlsOptions::default(), false)).await?;
+        // compat: one `tls_config` serves the proxy and the target.
+        let stream = wrap(stream, proxy, tls, Offer::Http1).await?;
         if !secure {
             return handshake1(TokioIo::new(stream)).await;
         }
@@ -104,60 +109,40 @@ pub(super) async fn open(
     start_tls(tunnel, target, tls).await
 }
 
-async fn dial(url: &Url) -> Result<TcpStream, Error> {
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    let port = url.port_or_known_default().unwrap_or(80);
-    let address = authority(url);
-    let failed = |e: &std::io::Error| Error::Connect {
-        address: address.clone(),
-        text: io_text(e),
-    };
-    let addresses: Vec<_> = match tokio::net::lookup_host((host, port)).await {
-        Ok(found) => found.collect(),
-        Err(_) => {
-            return Err(Error::Connect {
-                address: format!("lookup {host}"),
-                text: "no such host".to_owned(),
-            });
-        }
-    };
-    let mut last = None;
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
-                let _ = stream.set_nodelay(true);
-                return Ok(stream);
-            }
-            Err(e) => last = Some(e),
-        }
+/// Speaks HTTP over a stream that leads to the target.
+async fn over<S>(stream: S, target: &Url, tls: &Tls) -> Result<Sender, Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    if target.scheme() == "https" {
+        start_tls(stream, target, tls).await
+    } else {
+        handshake1(TokioIo::new(stream)).await
     }
-    Err(last.map_or_else(
-        || Error::Connect {
-            address: format!("lookup {host}"),
-            text: "no such host".to_owned(),
-        },
-        |e| failed(&e),
-    ))
 }
 
-/// Host and port, the port always written.
-pub(super) fn authority(url: &Url) -> String {
-    format!(
-        "{}:{}",
-        url.host_str().unwrap_or_default(),
-        url.port_or_known_default().unwrap_or(80)
-    )
+/// Which protocols a TLS handshake offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Offer {
+    /// HTTP/2 too, where the options allow it.
+    AsConfigured,
+    /// HTTP/1.1 alone.
+    Http1,
 }
 
 async fn wrap<S>(
     stream: S,
     host: &Url,
     tls: &Tls,
+    offer: Offer,
 ) -> Result<tokio_rustls::client::TlsStream<S>, Error>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let (config, _) = tls.config().await?;
+    let (mut config, _) = tls.config().await?;
+    if offer == Offer::Http1 {
+        Arc::make_mut(&mut config).alpn_protocols = vec![b"http/1.1".to_vec()];
+    }
     let name = tls
         .server_name()
         .unwrap_or_else(|| host.host_str().unwrap_or_default())
@@ -165,22 +150,24 @@ where
         .to_owned();
     let name = ServerName::try_from(name.clone())
         .map_err(|_| Error::Tls(format!("invalid server name {name:?}")))?;
-    TlsConnector::from(Arc::clone(&config))
+    TlsConnector::from(config)
         .connect(name, stream)
         .await
-        .map_err(|e| Error::Tls(e.to_string()))
+        .map_err(|e| tls_error(&e))
 }
 
 async fn start_tls<S>(stream: S, target: &Url, tls: &Tls) -> Result<Sender, Error>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let stream = wrap(stream, target, tls).await?;
+    let stream = wrap(stream, target, tls, Offer::AsConfigured).await?;
     if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
         return handshake1(TokioIo::new(stream)).await;
     }
     let (sender, connection) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
+        // compat: a connection that says nothing for so long is asked whether it still lives.
+        .keep_alive_interval(HTTP2_PING_AFTER)
         .handshake(TokioIo::new(stream))
         .await
         .map_err(|e| protocol(&e))?;
@@ -262,14 +249,19 @@ pub(super) fn proxy_authorization(proxy: &Url) -> Option<HeaderValue> {
     if proxy.username().is_empty() {
         return None;
     }
-    let decode = |t: &str| {
-        percent_encoding::percent_decode_str(t)
+    let (name, password) = user_info(proxy);
+    HeaderValue::from_str(&super::auth::basic(&name, &password)).ok()
+}
+
+/// User name and password in an address.
+pub(super) fn user_info(url: &Url) -> (String, String) {
+    let decode = |text: &str| {
+        percent_encoding::percent_decode_str(text)
             .decode_utf8_lossy()
             .into_owned()
     };
-    let value = super::auth::basic(
-        &decode(proxy.username()),
-        &decode(proxy.password().unwrap_or_default()),
-    );
-    HeaderValue::from_str(&value).ok()
+    (
+        decode(url.username()),
+        decode(url.password().unwrap_or_default()),
+    )
 }

@@ -8,10 +8,14 @@ mod auth;
 mod body;
 mod client;
 mod connect;
+mod dial;
 mod error;
 mod proxy;
 mod smtp;
+#[cfg(test)]
+mod tests;
 mod tls;
+mod token;
 
 pub use client::{Client, Request, Response};
 pub use error::Error;

@@ -29,7 +29,7 @@ enum Exception {
 impl Proxies {
     pub(super) fn new(options: &ProxyOptions) -> Result<Self, Error> {
         if options.from_environment {
-            return Self::from_environment();
+            return Self::from_variables(|name| std::env::var(name).ok());
         }
         let Some(url) = options.url.as_deref().filter(|u| !u.is_empty()) else {
             return Ok(Self::default());
@@ -44,30 +44,28 @@ impl Proxies {
         })
     }
 
-    fn from_environment() -> Result<Self, Error> {
-        let variable = |upper: &str, lower: &str| {
-            std::env::var(upper)
-                .ok()
-                .filter(|v| !v.is_empty())
-                .or_else(|| std::env::var(lower).ok())
-                .filter(|v| !v.is_empty())
+    /// compat: the variables' upper case forms win; `variable` gives their values.
+    fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
+        let value = |name: &str| {
+            [name.to_owned(), name.to_lowercase()]
+                .iter()
+                .find_map(|name| variable(name).filter(|value| !value.is_empty()))
         };
-        let url = |upper, lower| {
-            variable(upper, lower)
+        let proxy = |name: &str| {
+            value(name)
                 .map(|text| {
-                    let text = if text.contains("://") {
-                        text
+                    if text.contains("://") {
+                        parse(&text)
                     } else {
-                        format!("http://{text}")
-                    };
-                    parse(&text)
+                        parse(&format!("http://{text}"))
+                    }
                 })
                 .transpose()
         };
         Ok(Self {
-            http: url("HTTP_PROXY", "http_proxy")?,
-            https: url("HTTPS_PROXY", "https_proxy")?,
-            exceptions: exceptions(&variable("NO_PROXY", "no_proxy").unwrap_or_default()),
+            http: proxy("HTTP_PROXY")?,
+            https: proxy("HTTPS_PROXY")?,
+            exceptions: exceptions(&value("NO_PROXY").unwrap_or_default()),
             loopback_is_direct: true,
         })
     }
@@ -160,13 +158,21 @@ fn exception(entry: &str) -> Option<Exception> {
     })
 }
 
+/// Whether a proxy speaks SOCKS5 instead of HTTP.
+pub(super) fn is_socks(proxy: &Url) -> bool {
+    matches!(proxy.scheme(), "socks5" | "socks5h")
+}
+
 fn parse(text: &str) -> Result<Url, Error> {
     let url =
         Url::parse(text).map_err(|e| Error::Options(format!("invalid proxy url {text:?}: {e}")))?;
     match url.scheme() {
-        "http" | "https" => Ok(url),
+        "http" | "https" | "socks5" | "socks5h" if url.host_str().is_some() => Ok(url),
+        "http" | "https" | "socks5" | "socks5h" => Err(Error::Options(format!(
+            "proxy url {text:?} names no host\nhint: give it as http://host:port"
+        ))),
         other => Err(Error::Options(format!(
-            "proxy scheme {other:?} is not supported\nhint: use an http:// proxy"
+            "proxy scheme {other:?} is not supported\nhint: use http://, https:// or socks5://"
         ))),
     }
 }
@@ -206,6 +212,48 @@ mod tests {
             ("notexample.com", "http://example.com/", true),
         ] {
             assert_eq!(proxied(no_proxy, target), expected, "{no_proxy} {target}");
+        }
+    }
+
+    #[test]
+    fn the_environment_names_proxies_for_each_scheme() {
+        let proxies = Proxies::from_variables(|name| {
+            let value = match name {
+                "http_proxy" => "small:1",
+                "HTTPS_PROXY" => "socks5://u:p@big:2",
+                "https_proxy" => "http://not-this",
+                "no_proxy" => "direct.example, 10.0.0.0/8",
+                _ => return None,
+            };
+            Some(value.to_owned())
+        })
+        .expect("good variables");
+        for (target, expected) in [
+            ("http://a.example/", Some("http://small:1/")),
+            ("https://a.example/", Some("socks5://u:p@big:2")),
+            ("https://direct.example/", None),
+            ("http://10.1.2.3/", None),
+            ("http://localhost/", None),
+            ("https://127.0.0.1:9/", None),
+        ] {
+            let url = Url::parse(target).expect("valid address");
+            assert_eq!(proxies.select(&url).map(Url::as_str), expected, "{target}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_spoken_is_refused_by_name() {
+        for (url, wanted) in [
+            ("ftp://proxy", "proxy scheme \"ftp\" is not supported"),
+            ("http:", "invalid proxy url"),
+            ("socks5:", "names no host"),
+        ] {
+            let error = Proxies::new(&ProxyOptions {
+                url: Some(url.to_owned()),
+                ..ProxyOptions::default()
+            })
+            .expect_err("refused");
+            assert!(error.to_string().contains(wanted), "{error}");
         }
     }
 }

@@ -1,47 +1,55 @@
 //! `--web.config.file` at work: who may come, and over what.
 //!
-//! The file and the certificates it names are looked at for each new connection, so that a renewed
-//! certificate or a changed password needs no reload.
+//! compat: the file is looked at for each request, and the certificates that it names for each new
+//! connection, so that a renewed certificate or a changed password needs no reload.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use parking_lot::Mutex;
 use rustls::ServerConfig;
-use sha2::{Digest as _, Sha256};
+use tokio::time::Instant;
 
+use super::passwords::Passwords;
+use super::rate::Limiter;
 use super::tls;
 use crate::config::web::{self, WebOptions};
 use crate::config::{Error, Files};
 use crate::model::http_client::SecretSource;
 
-/// compat: compared with when the user is unknown, so that names cannot be found by the clock.
-const NOBODY: &str = "$2b$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi";
-/// How many passwords that were found right are remembered, to spare bcrypt at each request.
-const REMEMBERED_MAX: usize = 100;
-
 /// The file and what it last said.
 #[derive(Debug)]
 pub struct Web {
     path: PathBuf,
-    options: ArcSwap<WebOptions>,
-    /// The file's bytes, and those of what it names, when the options were read.
     seen: Mutex<Seen>,
-    /// Hashes of right answers: header and bcrypt hash.
-    remembered: Mutex<BTreeSet<[u8; 32]>>,
+    passwords: Passwords,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Seen {
+    /// The file's bytes when it was read.
     bytes: Vec<u8>,
-    pem: Vec<Option<String>>,
-    config: Option<Arc<ServerConfig>>,
+    said: Said,
+    /// What the files held that it names, and what was made of them.
+    tls: Option<(Vec<Option<String>>, Arc<ServerConfig>)>,
+}
+
+/// What the file says.
+#[derive(Debug, Clone)]
+struct Said {
+    options: Arc<WebOptions>,
+    limiter: Option<Arc<Limiter>>,
+}
+
+/// What a new connection speaks.
+#[derive(Debug, Clone)]
+pub(super) struct Speech {
+    /// None for plain HTTP.
+    pub(super) tls: Option<Arc<ServerConfig>>,
+    /// Whether HTTP/2 may be chosen.
+    pub(super) http2: bool,
 }
 
 /// The real disk.
@@ -57,44 +65,82 @@ impl Files for Disk {
     }
 }
 
+impl Said {
+    fn read(path: &Path) -> Result<Self, String> {
+        let options = web::load(path, &Disk).map_err(|e: Error| e.to_string())?;
+        Ok(Self {
+            limiter: options
+                .rate_limit
+                .map(|limit| Arc::new(Limiter::new(limit, Instant::now()))),
+            options: Arc::new(options),
+        })
+    }
+}
+
 impl Web {
     /// Reads the file and the certificates that it names.
     pub fn open(path: &Path) -> Result<Self, String> {
-        let options = web::load(path, &Disk).map_err(|e| e.to_string())?;
+        let bytes = std::fs::read(path).map_err(|e| e.to_string())?;
         let web = Self {
             path: path.to_owned(),
-            options: ArcSwap::from_pointee(options),
-            seen: Mutex::default(),
-            remembered: Mutex::default(),
+            seen: Mutex::new(Seen {
+                bytes,
+                said: Said::read(path)?,
+                tls: None,
+            }),
+            passwords: Passwords::default(),
         };
-        web.look()?;
+        if let Some(tls) = &web.look()?.options.tls {
+            for what in tls::left_out(tls) {
+                tracing::warn!("web.config.file: {what} is not spoken here and left out");
+            }
+        }
+        web.look_at_certificates()?;
         Ok(web)
     }
 
-    /// The TLS configuration for a new connection; none for plain HTTP.
-    pub(super) fn tls(&self) -> Result<Option<Arc<ServerConfig>>, String> {
-        self.look()
+    /// What a new connection speaks.
+    pub(super) async fn speech(self: &Arc<Self>) -> Result<Speech, String> {
+        let web = Arc::clone(self);
+        let look = tokio::task::spawn_blocking(move || web.look_at_certificates());
+        look.await.map_err(|e| e.to_string())?
     }
 
-    /// Reads what changed.
-    fn look(&self) -> Result<Option<Arc<ServerConfig>>, String> {
+    /// Reads the file if it changed.
+    fn look(&self) -> Result<Said, String> {
         let bytes = std::fs::read(&self.path).map_err(|e| e.to_string())?;
         let mut seen = self.seen.lock();
         if bytes != seen.bytes {
-            let options = web::load(&self.path, &Disk).map_err(|e: Error| e.to_string())?;
-            self.options.store(Arc::new(options));
-            self.remembered.lock().clear();
+            let said = Said::read(&self.path)?;
+            let same_limit = said.options.rate_limit == seen.said.options.rate_limit;
+            let limiter = if same_limit {
+                seen.said.limiter.clone()
+            } else {
+                said.limiter.clone()
+            };
+            seen.said = Said { limiter, ..said };
             seen.bytes = bytes;
-            seen.config = None;
+            seen.tls = None;
         }
-        let options = self.options.load();
+        Ok(seen.said.clone())
+    }
+
+    /// Reads the certificates if they changed.
+    fn look_at_certificates(&self) -> Result<Speech, String> {
+        let options = self.look()?.options;
+        let http2 = !options.disable_http2;
         let Some(tls) = &options.tls else {
-            return Ok(None);
+            // compat: plain HTTP is HTTP/1.1.
+            return Ok(Speech {
+                tls: None,
+                http2: false,
+            });
         };
         let mut pem = Vec::new();
         for source in [&tls.cert, &tls.key, &tls.client_ca] {
             pem.push(match source {
-                SecretSource::None => None,
+                // `config::web` knows no references.
+                SecretSource::None | SecretSource::Ref(_) => None,
                 SecretSource::Inline(secret) => Some(secret.expose().to_owned()),
                 SecretSource::File(path) => Some(
                     std::fs::read_to_string(path)
@@ -102,85 +148,75 @@ impl Web {
                 ),
             });
         }
-        if let Some(config) = &seen.config
-            && seen.pem == pem
-        {
-            return Ok(Some(Arc::clone(config)));
-        }
-        let config = Arc::new(tls::build(tls, &pem, !options.disable_http2)?);
-        seen.pem = pem;
-        seen.config = Some(Arc::clone(&config));
-        Ok(Some(config))
+        let mut seen = self.seen.lock();
+        let config = match &seen.tls {
+            Some((known, config)) if *known == pem => Arc::clone(config),
+            _ => {
+                let config = Arc::new(tls::build(tls, &pem, http2)?);
+                seen.tls = Some((pem, Arc::clone(&config)));
+                config
+            }
+        };
+        Ok(Speech {
+            tls: Some(config),
+            http2,
+        })
     }
 
-    /// The refusal of a request without the right password; none lets it pass.
-    pub(super) async fn refusal(&self, headers: &HeaderMap) -> Option<Response<Body>> {
-        let options = self.options.load_full();
-        if options.users.is_empty() {
-            return None;
-        }
-        let (name, password) = credentials(headers).unwrap_or_default();
-        let hash = options
-            .users
-            .iter()
-            .find(|(user, _)| *user == name)
-            .map(|(_, hash)| hash.expose().to_owned());
-        let key: [u8; 32] = Sha256::digest(format!(
-            "{name}\0{password}\0{}",
-            hash.as_deref().unwrap_or_default()
-        ))
-        .into();
-        if hash.is_some() && self.remembered.lock().contains(&key) {
-            return None;
-        }
-        // bcrypt is slow on purpose.
-        let right = tokio::task::spawn_blocking(move || {
-            let known = hash.is_some();
-            bcrypt::verify(password, hash.as_deref().unwrap_or(NOBODY)).unwrap_or(false) && known
-        })
-        .await
-        .unwrap_or(false);
-        if right {
-            let mut remembered = self.remembered.lock();
-            if remembered.len() >= REMEMBERED_MAX {
-                remembered.clear();
+    /// Lets a request pass, with the headers that its answer shall have, or gives the answer that it gets
+    /// instead.
+    pub(super) async fn admit(
+        self: &Arc<Self>,
+        headers: &HeaderMap,
+    ) -> Result<HeaderMap, Box<Response<Body>>> {
+        let web = Arc::clone(self);
+        let look = tokio::task::spawn_blocking(move || web.look());
+        let said = match look.await.map_err(|e| e.to_string()) {
+            Ok(Ok(said)) => said,
+            Ok(Err(why)) | Err(why) => {
+                tracing::error!(err = why, "unable to parse web.config.file");
+                return Err(refusal(StatusCode::INTERNAL_SERVER_ERROR).into());
             }
-            remembered.insert(key);
-            return None;
+        };
+        if said.limiter.is_some_and(|l| !l.allow(Instant::now())) {
+            return Err(refusal(StatusCode::TOO_MANY_REQUESTS).into());
         }
-        let mut refusal = Response::new(Body::from("Unauthorized\n"));
-        *refusal.status_mut() = StatusCode::UNAUTHORIZED;
-        refusal
+        let added = extra_headers(&said.options);
+        let users = &said.options.users;
+        if users.is_empty() || self.passwords.admit(users, headers).await {
+            return Ok(added);
+        }
+        let mut answer = refusal(StatusCode::UNAUTHORIZED);
+        answer.headers_mut().extend(added);
+        answer
             .headers_mut()
             .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic"));
-        refusal.headers_mut().insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("text/plain; charset=utf-8"),
-        );
-        Some(refusal)
-    }
-
-    /// Adds the headers that the file wants on every answer.
-    pub(super) fn add_headers(&self, headers: &mut HeaderMap) {
-        for (name, value) in &self.options.load().headers {
-            if let (Ok(name), Ok(value)) = (
-                HeaderName::from_bytes(name.as_bytes()),
-                HeaderValue::from_str(value),
-            ) {
-                headers.insert(name, value);
-            }
-        }
+        Err(answer.into())
     }
 }
 
-/// Name and password of HTTP basic authentication.
-fn credentials(headers: &HeaderMap) -> Option<(String, String)> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, encoded) = value.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
-    let (name, password) = text.split_once(':')?;
-    Some((name.to_owned(), password.to_owned()))
+/// The headers that the file wants on every answer.
+fn extra_headers(options: &WebOptions) -> HeaderMap {
+    let parsed = options.headers.iter().filter_map(|(name, value)| {
+        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+        Some((name, HeaderValue::from_str(value).ok()?))
+    });
+    parsed.collect()
+}
+
+/// An answer as Go's `http.Error` gives it.
+fn refusal(status: StatusCode) -> Response<Body> {
+    let text = format!("{}\n", status.canonical_reason().unwrap_or_default());
+    let mut answer = Response::new(Body::from(text));
+    *answer.status_mut() = status;
+    let headers = answer.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    answer
 }

@@ -5,7 +5,6 @@
 //! | every flag of `prometheus` and `alertmanager` | known to `serve`: it works, says once why it has no effect, or is refused with a hint (`src/cli/serve/flags.rs` is the table) | `cli::serve::flags` checks it against upstream's lists |
 //! | every name of `--enable-feature` | known: it works, says once why it has no effect, or is refused; unknown ones warn with the nearest name (`src/cli/serve/features.rs` is the table) | `cli::serve::features` |
 //! | switches as `--x`, `--no-x`; repeated `--web.listen-address` | same; `--x=true` too | `cli::serve::flags` |
-//! | `--enable-feature` | every name of 3.14 works, warns that it needs no switch or has no effect, or is refused by name; unknown names warn, as upstream | `cli::serve::features` |
 //! | SIGHUP, `POST /-/reload`, `--enable-feature=auto-reload-config` | same: a mistake leaves the old configuration running, and nothing of the new one is put in force | `tests/program.rs` |
 //! | SIGTERM, SIGINT, `POST /-/quit` | same; series are not ended, since the daemon comes back | `tests/program.rs` |
 //! | log lines as `logfmt` or JSON | same keys; `component` instead of `source` | `daemon::log` |

@@ -5,8 +5,11 @@
 //! | Section of `prometheus.yml` | Status | Proof |
 //! |---|---|---|
 //! | `global`, `scrape_configs`, `scrape_config_files`, `rule_files` | read and acted on | group config, `config::prometheus::tests` |
-//! | `http_config` fields: `basic_auth`, `authorization`, `oauth2`, `tls_config`, proxies, `http_headers`, all `*_file` forms | read and acted on | group config |
-//! | `*_ref` fields (secret managers), JWT grants of `oauth2` | read; there is no secret manager to ask | - |
+//! | `http_config` fields: `basic_auth`, `authorization`, `tls_config`, proxies, `http_headers`, all `*_file` forms | read and acted on; files are read again at each use | group config, `daemon::net` tests |
+//! | `oauth2`: client credentials in header or form, `grant_type` jwt-bearer with RS256, RS384 and RS512, its own `tls_config` and proxy | same, and a token that was refused (401) is dropped | `daemon::net::tests::token` |
+//! | `enable_http2`, `follow_redirects` | same; after a redirect to another host nothing of the options is sent any more, plain `http_headers` included, which upstream still sends | `daemon::net::tests` |
+//! | `proxy_url` | http, https (with the `tls_config` of the target) and socks5 | `daemon::net::tests::proxy` |
+//! | `*_ref` fields (secret managers) | read; `serve` refuses the job in upstream's words, as no manager can be configured | `config::http_client` |
 //! | `relabel_configs` and its siblings | read and acted on | groups config, relabel |
 //! | `static_configs`, `file_sd_configs`, `http_sd_configs`, `dns_sd_configs` | read and acted on | group config, `discovery` |
 //! | every other `*_sd_configs` of 3.14 | read and checked; `check config` accepts them with a note, `serve` refuses them by name | group config |
@@ -20,7 +23,7 @@
 //! | Other files | Status | Proof |
 //! |---|---|---|
 //! | rule files | read as `rulefmt` does | groups rule-format, rules-wild |
-//! | `--web.config.file` | read; `rate_limit` is read and not acted on | `config::web::tests` |
+//! | `--web.config.file`: `tls_server_config` with every kind of `client_auth_type` and `client_allowed_sans`, `basic_auth_users`, `http_server_config`, `rate_limit` | same; looked at for each request, certificates for each connection; CBC suites and CurveP521 are left out with a warning, and refused when nothing else is named | `config::web::tests`, `daemon::server::tests` |
 //! | `promtool check config / rules / metrics / web-config` | the verbs of `watchfire check` | group promtool-runs |
 //!
 //! # Differences that are meant

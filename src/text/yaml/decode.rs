@@ -1,6 +1,8 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
+use serde_json::Value as Json;
+
 use crate::text::duration;
 
 use super::fields::Fields;
@@ -112,6 +114,30 @@ impl Decoder {
         self.map(node, "map[string]string")
             .into_iter()
             .filter_map(|(key, value)| Some((key.as_str()?.to_owned(), self.string(value)?)))
+            .collect()
+    }
+
+    /// A value of any shape. YAML's depth is bounded, so is the recursion.
+    pub fn json(&self, node: &Node) -> Json {
+        match &node.kind {
+            Kind::Sequence(items) => items.iter().map(|item| self.json(item)).collect(),
+            Kind::Mapping(_) => Json::Object(self.json_map(node)),
+            Kind::Scalar { text, .. } => match node.resolve(self.dialect) {
+                Some(Resolved::Null) => Json::Null,
+                Some(Resolved::Bool(flag)) => flag.into(),
+                Some(Resolved::Int(number)) => number.into(),
+                Some(Resolved::Uint(number)) => number.into(),
+                Some(Resolved::Float(number)) => number.into(),
+                Some(Resolved::Text) | None => text.to_string().into(),
+            },
+        }
+    }
+
+    /// A mapping from text to values of any shape.
+    pub fn json_map(&self, node: &Node) -> serde_json::Map<String, Json> {
+        self.map(node, "map[string]interface {}")
+            .into_iter()
+            .filter_map(|(key, value)| Some((key.as_str()?.to_owned(), self.json(value))))
             .collect()
     }
 

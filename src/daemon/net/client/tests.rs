@@ -1,44 +1,19 @@
 use std::convert::Infallible;
 use std::io::Write as _;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Request as Incoming;
-use axum::response::{IntoResponse, Redirect, Response as Answer};
-use axum::routing::{any, get, post};
+use axum::response::{IntoResponse, Response as Answer};
+use axum::routing::get;
 use futures_util::stream;
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::model::Secret;
-use crate::model::http_client::{
-    Authorization, BasicAuth, HeaderOptions, OAuth2, ProxyOptions, SecretSource,
-};
+use crate::daemon::testing::{echo, secret, serve};
+use crate::model::http_client::{Authorization, BasicAuth, HeaderOptions, SecretSource};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
-
-async fn serve(router: Router) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("port 0 binds");
-    let address = listener.local_addr().expect("bound");
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    address
-}
-
-fn secret(text: &str) -> SecretSource {
-    SecretSource::Inline(Secret::new(text))
-}
-
-async fn echo(request: Incoming) -> String {
-    let mut lines = vec![format!("{} {}", request.method(), request.uri())];
-    for (name, value) in request.headers() {
-        lines.push(format!("{name}: {}", value.to_str().unwrap_or("?")));
-    }
-    lines.join("\n")
-}
 
 async fn fetch(options: ClientOptions, url: &str) -> Result<Response, Error> {
     let client = Client::new(&options).expect("valid options");
@@ -132,40 +107,6 @@ async fn a_credentials_file_is_read_for_each_request() {
 }
 
 #[tokio::test]
-async fn redirects_keep_secrets_at_home() {
-    let elsewhere = serve(Router::new().route("/", get(echo))).await;
-    let target = format!("http://{elsewhere}/");
-    let address = serve(
-        Router::new()
-            .route("/away", get(move || async move { Redirect::to(&target) }))
-            .route("/home", get(|| async { Redirect::to("/echo") }))
-            .route("/loop", get(|| async { Redirect::to("/loop") }))
-            .route("/echo", get(echo)),
-    )
-    .await;
-    let options = ClientOptions {
-        authorization: Some(Authorization {
-            scheme: "Bearer".to_owned(),
-            credentials: secret("token"),
-        }),
-        ..ClientOptions::default()
-    };
-    let home = fetch(options.clone(), &format!("http://{address}/home")).await;
-    assert!(text(&home.expect("answers")).contains("Bearer token"));
-    let away = fetch(options.clone(), &format!("http://{address}/away")).await;
-    assert!(!text(&away.expect("answers")).contains("Bearer token"));
-    let endless = fetch(options.clone(), &format!("http://{address}/loop")).await;
-    let error = endless.expect_err("never ends").to_string();
-    assert!(error.ends_with("stopped after 10 redirects"), "{error}");
-    let not_followed = ClientOptions {
-        follow_redirects: false,
-        ..options
-    };
-    let stays = fetch(not_followed, &format!("http://{address}/away")).await;
-    assert_eq!(stays.expect("answers").status, StatusCode::SEE_OTHER);
-}
-
-#[tokio::test]
 async fn bodies_are_unpacked_and_bounded() {
     let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     packer.write_all(&vec![b'x'; 1 << 20]).expect("packs");
@@ -238,68 +179,6 @@ async fn a_refused_connection_reads_as_in_go() {
             "Get \"http://{address}/metrics\": dial tcp {address}: connect: connection refused"
         )
     );
-}
-
-#[tokio::test]
-async fn tokens_are_fetched_once() {
-    static ASKED: AtomicUsize = AtomicUsize::new(0);
-    let address = serve(
-        Router::new()
-            .route(
-                "/token",
-                post(|request: Incoming| async move {
-                    ASKED.fetch_add(1, Ordering::SeqCst);
-                    let basic = request.headers().contains_key(AUTHORIZATION);
-                    axum::Json(serde_json::json!({
-                        "access_token": format!("token-{basic}"),
-                        "token_type": "bearer", "expires_in": 3600
-                    }))
-                }),
-            )
-            .route("/", get(echo)),
-    )
-    .await;
-    let client = Client::new(&ClientOptions {
-        oauth2: Some(Box::new(OAuth2 {
-            client_id: "id".to_owned(),
-            client_secret: secret("s"),
-            token_url: format!("http://{address}/token"),
-            ..OAuth2::default()
-        })),
-        ..ClientOptions::default()
-    })
-    .expect("valid options");
-    for _ in 0..3 {
-        let answer = client
-            .send(Request::get(format!("http://{address}/"), TIMEOUT))
-            .await
-            .expect("answers");
-        assert!(text(&answer).contains("authorization: Bearer token-true"));
-    }
-    assert_eq!(ASKED.load(Ordering::SeqCst), 1);
-}
-
-#[tokio::test]
-async fn plain_requests_go_through_the_proxy_in_absolute_form() {
-    let proxy = serve(Router::new().fallback(any(echo))).await;
-    let answer = fetch(
-        ClientOptions {
-            proxy: ProxyOptions {
-                url: Some(format!("http://u:p@{proxy}")),
-                ..ProxyOptions::default()
-            },
-            ..ClientOptions::default()
-        },
-        "http://target.invalid/metrics?a=b",
-    )
-    .await
-    .expect("the proxy answers");
-    let lines = text(&answer);
-    assert!(
-        lines.starts_with("GET http://target.invalid/metrics?a=b"),
-        "{lines}"
-    );
-    assert!(lines.contains("proxy-authorization: Basic dTpw"), "{lines}");
 }
 
 #[test]

@@ -1,16 +1,15 @@
 //! TLS as a client: roots, own certificate, names, versions; files are read again when they change.
 
-use std::sync::Arc;
-use std::sync::Once;
+mod verify;
+
+use std::sync::{Arc, Once};
 
 use parking_lot::Mutex;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{
-    ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme, SupportedProtocolVersion,
-};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use verify::{AcceptAny, Authorities};
 
 use super::Error;
 use super::auth;
@@ -71,9 +70,9 @@ impl Tls {
             return Ok((Arc::clone(&built.config), built.generation));
         }
         let pem = Pem {
-            ca: text(&self.options.ca, "CA").await?,
-            cert: text(&self.options.cert, "certificate").await?,
-            key: text(&self.options.key, "key").await?,
+            ca: text(&self.options.ca, "CA cert").await?,
+            cert: text(&self.options.cert, "client cert").await?,
+            key: text(&self.options.key, "client key").await?,
         };
         let generation = match &cached {
             Some(built) if built.pem == pem => {
@@ -100,10 +99,7 @@ impl Tls {
 
 async fn text(source: &SecretSource, what: &str) -> Result<Option<String>, Error> {
     auth::read(source).await.map_err(|e| match e {
-        Error::Secret(text) => Error::Secret(format!(
-            "unable to load specified {what} {}",
-            text.trim_start_matches("unable to read ")
-        )),
+        Error::Secret(text) => Error::Secret(format!("unable to read {what}: {text}")),
         other => other,
     })
 }
@@ -119,7 +115,11 @@ fn build(options: &TlsOptions, http2: bool, pem: &Pem) -> Result<ClientConfig, E
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(AcceptAny(provider)))
     } else {
-        builder.with_root_certificates(roots(pem.ca.as_deref())?)
+        let (roots, named) = roots(pem.ca.as_deref())?;
+        let verifier = Authorities::new(roots, named, provider)?;
+        builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
     };
     let mut config = match (&pem.cert, &pem.key) {
         (Some(cert), Some(key)) => {
@@ -161,73 +161,27 @@ fn versions(options: &TlsOptions) -> Result<Vec<&'static SupportedProtocolVersio
     Ok(versions)
 }
 
-fn roots(ca: Option<&str>) -> Result<RootCertStore, Error> {
+/// The authorities to trust, and the certificates that the options name among them.
+fn roots(ca: Option<&str>) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), Error> {
     let mut store = RootCertStore::empty();
     if let Some(ca) = ca {
-        for certificate in CertificateDer::pem_slice_iter(ca.as_bytes()) {
-            let certificate = certificate.map_err(|e| Error::Tls(format!("CA: {e}")))?;
+        let named: Vec<_> = CertificateDer::pem_slice_iter(ca.as_bytes())
+            .collect::<Result<_, _>>()
+            .map_err(|e| Error::Tls(format!("CA: {e}")))?;
+        for certificate in &named {
             store
-                .add(certificate)
+                .add(certificate.clone())
                 .map_err(|e| Error::Tls(format!("CA: {e}")))?;
         }
-        if store.is_empty() {
+        if named.is_empty() {
             return Err(Error::Tls("unable to use specified CA cert".to_owned()));
         }
-        return Ok(store);
+        return Ok((store, named));
     }
     store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if store.is_empty() {
         // A container without certificates still reaches Slack.
         store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
-    Ok(store)
-}
-
-/// `insecure_skip_verify`: any certificate, but the peer must hold its key.
-#[derive(Debug)]
-struct AcceptAny(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for AcceptAny {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(
-            message,
-            cert,
-            dss,
-            &self.0.signature_verification_algorithms,
-        )
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(
-            message,
-            cert,
-            dss,
-            &self.0.signature_verification_algorithms,
-        )
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
+    Ok((store, Vec::new()))
 }

@@ -1,132 +1,9 @@
-//! The fields of `http_config` and its siblings: table, checks, and the options they become.
-
-use std::path::PathBuf;
-
+use super::{AUTHORIZATION, JWT_BEARER, tls_version};
+use crate::config::schema::{Record, Value};
 use crate::model::Secret;
-use crate::model::http_client::{
-    Authorization, BasicAuth, ClientOptions, HeaderOptions, OAuth2, ProxyOptions, SecretSource,
-    TlsOptions, TlsVersion,
-};
+use crate::model::http_client::SignatureAlgorithm;
 use crate::text::quote::quote;
-use crate::text::yaml::{self, Decoder, Dialect, Problem};
-
-use crate::config::schema::field::{
-    any, boolean, inline, path, paths, pointer, secret, secrets, secrets_map, struct_map,
-    structure, text, text_map, texts, url,
-};
-use crate::config::schema::{Record, Section, Value};
-
-pub(crate) static TLS: Section = Section::new(
-    "config.TLSConfig",
-    &[
-        text("ca"),
-        text("cert"),
-        secret("key"),
-        path("ca_file"),
-        path("cert_file"),
-        path("key_file"),
-        text("ca_ref"),
-        text("cert_ref"),
-        text("key_ref"),
-        text("server_name"),
-        boolean("insecure_skip_verify").keep(),
-        text("min_version"),
-        text("max_version"),
-    ],
-);
-
-static PROXY: Section = Section::new(
-    "config.ProxyConfig",
-    &[
-        url("proxy_url"),
-        text("no_proxy"),
-        boolean("proxy_from_environment"),
-        secrets_map("proxy_connect_header"),
-    ],
-);
-
-static BASIC_AUTH: Section = Section::new(
-    "config.plain",
-    &[
-        text("username"),
-        path("username_file"),
-        text("username_ref"),
-        secret("password"),
-        path("password_file"),
-        text("password_ref"),
-    ],
-);
-
-static AUTHORIZATION: Section = Section::new(
-    "config.Authorization",
-    &[
-        text("type"),
-        secret("credentials"),
-        path("credentials_file"),
-        text("credentials_ref"),
-    ],
-);
-
-static OAUTH2: Section = Section::new(
-    "config.plain",
-    &[
-        text("client_id").keep(),
-        secret("client_secret"),
-        path("client_secret_file"),
-        text("client_secret_ref"),
-        text("client_certificate_key_id"),
-        secret("client_certificate_key"),
-        path("client_certificate_key_file"),
-        text("client_certificate_key_ref"),
-        text("grant_type"),
-        text("signature_algorithm"),
-        text("iss"),
-        text("audience"),
-        any("claims"),
-        texts("scopes"),
-        text("token_url").keep(),
-        text_map("endpoint_params"),
-        structure("tls_config", &TLS),
-        inline(&PROXY),
-    ],
-);
-
-static HEADER: Section = Section::new(
-    "config.Header",
-    &[texts("values"), secrets("secrets"), paths("files")],
-);
-
-/// What every section that talks HTTP holds in place.
-pub(crate) static HTTP_CLIENT: Section = Section::new(
-    "config.HTTPClientConfig",
-    &[
-        pointer("basic_auth", &BASIC_AUTH),
-        pointer("authorization", &AUTHORIZATION),
-        pointer("oauth2", &OAUTH2),
-        secret("bearer_token"),
-        path("bearer_token_file"),
-        structure("tls_config", &TLS),
-        boolean("follow_redirects").or_true().keep(),
-        boolean("enable_http2").or_true().keep(),
-        inline(&PROXY),
-        struct_map("http_headers", &HEADER),
-    ],
-);
-
-/// Reads and checks a file that holds one `http_config`; relative file names are joined to `folder`.
-pub fn parse(text: &str, folder: &str) -> Result<ClientOptions, Vec<Problem>> {
-    let document = yaml::parse_first(text).map_err(|problem| vec![problem])?;
-    let decoder = Decoder::new(Dialect::V2);
-    let mut record = Record::read(&decoder, &document.root, &HTTP_CLIENT);
-    record.set_directory(folder);
-    check(&decoder, &mut record);
-    let problems = decoder.into_problems();
-    if problems.is_empty() {
-        Ok(options(&record))
-    } else {
-        Err(problems)
-    }
-}
+use crate::text::yaml::Decoder;
 
 /// Headers that `http_headers` must not set.
 const RESERVED_HEADERS: [&str; 18] = [
@@ -149,23 +26,6 @@ const RESERVED_HEADERS: [&str; 18] = [
     "X-Amz-Security-Token",
     "X-Amz-Content-Sha256",
 ];
-
-/// Whether a section holds the fields of [`HTTP_CLIENT`].
-pub(crate) fn is_part_of(record: &Record) -> bool {
-    record
-        .slots
-        .iter()
-        .any(|slot| slot.field.name == "follow_redirects")
-}
-
-/// Whether nothing but defaults was said.
-pub(crate) fn is_default(record: &Record) -> bool {
-    let default = Record::default_of(&HTTP_CLIENT);
-    default
-        .slots
-        .iter()
-        .all(|slot| record.value(slot.field.name) == &slot.value)
-}
 
 /// Checks the fields as upstream's `Validate` does, and turns the old bearer fields into `authorization`.
 pub(crate) fn check(decoder: &Decoder, record: &mut Record) {
@@ -274,12 +134,35 @@ fn check_oauth2(decoder: &Decoder, oauth2: &Record) {
     if oauth2.text("token_url").is_empty() {
         oauth2.fail(decoder, "token_url", "oauth2 token_url must be configured");
     }
+    if oauth2.text("grant_type") != JWT_BEARER {
+        at_most_one(
+            decoder,
+            oauth2,
+            &["client_secret", "client_secret_file", "client_secret_ref"],
+            "at most one of oauth2 client_secret, client_secret_file & client_secret_ref must be configured",
+        );
+        return;
+    }
     at_most_one(
         decoder,
         oauth2,
-        &["client_secret", "client_secret_file", "client_secret_ref"],
-        "at most one of oauth2 client_secret, client_secret_file & client_secret_ref must be configured",
+        &[
+            "client_certificate_key",
+            "client_certificate_key_file",
+            "client_certificate_key_ref",
+        ],
+        "at most one of oauth2 client_certificate_key, client_certificate_key_file & client_certificate_key_ref \
+         must be configured using grant-type=urn:ietf:params:oauth:grant-type:jwt-bearer",
     );
+    let algorithm = oauth2.text("signature_algorithm");
+    if !algorithm.is_empty() && SignatureAlgorithm::parse(algorithm).is_none() {
+        let text = "valid signature algorithms are RS256, RS384 and RS512";
+        oauth2.fail(decoder, "signature_algorithm", text);
+    }
+    if let Value::Any(claims) = oauth2.value("claims") {
+        // Read for its complaints.
+        decoder.json_map(claims);
+    }
 }
 
 /// Checks a `tls_config`.
@@ -360,100 +243,4 @@ fn adopt_bearer_fields(record: &mut Record) {
     record.set("authorization", Value::Record(Box::new(authorization)));
     record.set("bearer_token", Value::Secret(Secret::default()));
     record.set("bearer_token_file", Value::Text(String::new()));
-}
-
-/// The options that a checked section stands for. File names must have been joined to their folder.
-pub(crate) fn options(record: &Record) -> ClientOptions {
-    ClientOptions {
-        basic_auth: record.record("basic_auth").map(|auth| BasicAuth {
-            username: source(auth, "username", "username_file"),
-            password: source(auth, "password", "password_file"),
-        }),
-        authorization: record.record("authorization").map(|auth| Authorization {
-            scheme: auth.text("type").to_owned(),
-            credentials: source(auth, "credentials", "credentials_file"),
-        }),
-        oauth2: record.record("oauth2").map(|oauth2| {
-            Box::new(OAuth2 {
-                client_id: oauth2.text("client_id").to_owned(),
-                client_secret: source(oauth2, "client_secret", "client_secret_file"),
-                scopes: oauth2.texts("scopes").to_vec(),
-                token_url: oauth2.text("token_url").to_owned(),
-                endpoint_params: oauth2.text_map("endpoint_params").to_vec(),
-                tls: oauth2
-                    .record("tls_config")
-                    .map(tls_options)
-                    .unwrap_or_default(),
-                proxy: proxy_options(oauth2),
-            })
-        }),
-        tls: record
-            .record("tls_config")
-            .map(tls_options)
-            .unwrap_or_default(),
-        proxy: proxy_options(record),
-        follow_redirects: record.bool("follow_redirects"),
-        enable_http2: record.bool("enable_http2"),
-        http_headers: match record.value("http_headers") {
-            Value::RecordMap(headers) => headers.iter().map(header_options).collect(),
-            _ => Vec::new(),
-        },
-    }
-}
-
-fn header_options((name, header): &(String, Record)) -> HeaderOptions {
-    HeaderOptions {
-        name: name.clone(),
-        values: header.texts("values").to_vec(),
-        secrets: match header.value("secrets") {
-            Value::Secrets(secrets) => secrets.clone(),
-            _ => Vec::new(),
-        },
-        files: header.texts("files").iter().map(PathBuf::from).collect(),
-    }
-}
-
-fn source(record: &Record, inline: &str, file: &str) -> SecretSource {
-    if let Some(path) = record.path(file) {
-        return SecretSource::File(path);
-    }
-    match record.text(inline) {
-        "" => SecretSource::None,
-        text => SecretSource::Inline(Secret::new(text)),
-    }
-}
-
-/// The options of a checked `tls_config`.
-pub(crate) fn tls_options(tls: &Record) -> TlsOptions {
-    TlsOptions {
-        ca: source(tls, "ca", "ca_file"),
-        cert: source(tls, "cert", "cert_file"),
-        key: source(tls, "key", "key_file"),
-        server_name: tls.text("server_name").to_owned(),
-        insecure_skip_verify: tls.bool("insecure_skip_verify"),
-        min_version: tls_version(tls.text("min_version")),
-        max_version: tls_version(tls.text("max_version")),
-    }
-}
-
-fn tls_version(word: &str) -> Option<TlsVersion> {
-    Some(match word {
-        "TLS10" => TlsVersion::Tls10,
-        "TLS11" => TlsVersion::Tls11,
-        "TLS12" => TlsVersion::Tls12,
-        "TLS13" => TlsVersion::Tls13,
-        _ => return None,
-    })
-}
-
-fn proxy_options(record: &Record) -> ProxyOptions {
-    ProxyOptions {
-        url: Some(record.text("proxy_url").to_owned()).filter(|url| !url.is_empty()),
-        no_proxy: record.text("no_proxy").to_owned(),
-        from_environment: record.bool("proxy_from_environment"),
-        connect_headers: match record.value("proxy_connect_header") {
-            Value::SecretsMap(map) => map.clone(),
-            _ => Vec::new(),
-        },
-    }
 }
