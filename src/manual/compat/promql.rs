@@ -44,7 +44,8 @@
 //! - Sine, exponential and the like may differ in the last bit.
 //! - Histograms are never padded with empty buckets by storage. Upstream's chunks do that, so where a sample has no
 //!   positive buckets and others of its chunk have, `histogram_quantile` of the zero bucket begins at zero there and
-//!   below it here, quantiles of negated histograms may differ, and `totalQueryableSamples` is larger there.
+//!   below it here; quantiles of negated histograms, `changes` between histograms that differ in nothing else, and
+//!   products with an infinity may differ, too, and `totalQueryableSamples` is larger there.
 //! - Of two notes that differ only in their place, the first is shown, as since upstream 3.13; 3.5 shows the last.
 //! - `peakSamples` may differ by a few: what is held at once depends on how the evaluator goes about it.
 //! - Queries of rules do not wait for a permit of `--query.max-concurrency`: a dashboard cannot hold up an alert.

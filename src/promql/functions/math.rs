@@ -21,11 +21,11 @@ pub(super) fn function(name: &str) -> Option<InstantFunction> {
         "asin" => |input| input.map_floats(0, f64::asin),
         "acos" => |input| input.map_floats(0, f64::acos),
         "atan" => |input| input.map_floats(0, f64::atan),
-        "sinh" => |input| input.map_floats(0, f64::sinh),
-        "cosh" => |input| input.map_floats(0, f64::cosh),
+        "sinh" => |input| input.map_floats(0, sinh),
+        "cosh" => |input| input.map_floats(0, cosh),
         "tanh" => |input| input.map_floats(0, f64::tanh),
-        "asinh" => |input| input.map_floats(0, f64::asinh),
-        "acosh" => |input| input.map_floats(0, f64::acosh),
+        "asinh" => |input| input.map_floats(0, asinh),
+        "acosh" => |input| input.map_floats(0, acosh),
         "atanh" => |input| input.map_floats(0, f64::atanh),
         // compat: multiplied first, then divided.
         "rad" => |input| input.map_floats(0, |v| v * std::f64::consts::PI / 180.0),
@@ -110,4 +110,45 @@ pub(crate) fn go_min(a: f64, b: f64) -> f64 {
 /// compat: Go's on amd64 gives up a little before the result is too large.
 fn exp(v: f64) -> f64 {
     if v >= 709.436 { f64::INFINITY } else { v.exp() }
+}
+
+/// From here on the other exponential does not count, and Go computes with one alone.
+const ONE_EXPONENTIAL_FROM: f64 = 21.0;
+/// From here on `1` does not count beside the square, and Go computes with a logarithm alone.
+const LOGARITHM_FROM: f64 = (1_u64 << 28) as f64;
+
+// compat: as in Go, the exponential overflows before its half does.
+fn cosh(x: f64) -> f64 {
+    if x.abs() > ONE_EXPONENTIAL_FROM {
+        x.abs().exp() * 0.5
+    } else {
+        x.cosh()
+    }
+}
+
+// compat: see `cosh`.
+fn sinh(x: f64) -> f64 {
+    if x.abs() > ONE_EXPONENTIAL_FROM {
+        (x.abs().exp() * 0.5).copysign(x)
+    } else {
+        x.sinh()
+    }
+}
+
+/// Without the overflow that the standard library's has for the largest numbers.
+fn asinh(x: f64) -> f64 {
+    if x.abs() > LOGARITHM_FROM {
+        (x.abs().ln() + std::f64::consts::LN_2).copysign(x)
+    } else {
+        x.asinh()
+    }
+}
+
+/// See [`asinh`].
+fn acosh(x: f64) -> f64 {
+    if x > LOGARITHM_FROM {
+        x.ln() + std::f64::consts::LN_2
+    } else {
+        x.acosh()
+    }
 }

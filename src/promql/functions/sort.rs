@@ -1,7 +1,5 @@
 //! `sort` and its kin, which matter to instant queries only.
 
-use std::cmp::Ordering;
-
 use super::instant::CallInput;
 use crate::promql::engine::context::{Sample, Vector};
 use crate::promql::go_sort::sort_by;
@@ -47,40 +45,42 @@ fn sorted_by_label(input: &mut CallInput<'_, '_>, descending: bool) -> Vector {
         .map(|arg| arg.text().to_owned())
         .collect();
     let mut vector = input.vector(0);
-    vector.sort_by(|a, b| {
-        let order = names
+    sort_by(&mut vector, |a, b| {
+        let value = |sample: &Sample, name: &str| -> String {
+            sample.labels.get(name).unwrap_or_default().to_owned()
+        };
+        let decisive = names
             .iter()
-            .map(|name| {
-                let value =
-                    |sample: &Sample| sample.labels.get(name).unwrap_or_default().to_owned();
-                natural(&value(a), &value(b))
-            })
-            .find(|order| *order != Ordering::Equal)
-            .unwrap_or_else(|| a.labels.cmp(&b.labels));
-        if descending { order.reverse() } else { order }
+            .map(|name| (value(a, name), value(b, name)))
+            .find(|(x, y)| x != y);
+        match decisive {
+            // compat: this way round, so that values which both claim to come first, or neither does, end up as
+            // upstream leaves them.
+            Some((x, y)) => comes_first(&x, &y) != descending,
+            None if descending => a.labels > b.labels,
+            None => a.labels < b.labels,
+        }
     });
     vector
 }
 
-/// Compares runs of digits as numbers and everything else as text.
-pub(crate) fn natural(a: &str, b: &str) -> Ordering {
-    if a == b {
-        return Ordering::Equal;
-    }
-    let (mut a, mut b) = (runs(a), runs(b));
+/// Whether `a` sorts before another text `b` when runs of digits are numbers.
+// compat: of equal numbers in other digits (`01` and `1`), each comes before the other; an empty text comes before
+// nothing, and nothing before it.
+pub(crate) fn comes_first(a: &str, b: &str) -> bool {
+    let (mut a, mut b) = (runs(a).peekable(), runs(b).peekable());
     loop {
-        let (x, y) = match (a.next(), b.next()) {
-            (Some(x), Some(y)) => (x, y),
-            (None, None) => return Ordering::Equal,
-            (None, Some(_)) => return Ordering::Less,
-            (Some(_), None) => return Ordering::Greater,
+        let (Some(x), Some(y)) = (a.next(), b.next()) else {
+            return false;
         };
-        let order = match (x.parse::<i64>(), y.parse::<i64>()) {
-            (Ok(x), Ok(y)) => x.cmp(&y),
-            _ => x.cmp(y),
-        };
-        if order != Ordering::Equal {
-            return order;
+        match (x.parse::<i64>(), y.parse::<i64>()) {
+            (Ok(x), Ok(y)) if x != y => return x < y,
+            (Ok(_), Ok(_)) => {}
+            _ if x != y => return x < y,
+            _ => {}
+        }
+        if a.peek().is_none() {
+            return true;
         }
     }
 }
@@ -107,7 +107,9 @@ mod tests {
     #[test]
     fn numbers_within_text_are_numbers() {
         let mut names = ["node10", "node9", "node", "a", "node9b", "9é"];
-        names.sort_by(|a, b| natural(a, b));
+        sort_by(&mut names, |a, b| comes_first(a, b));
         assert_eq!(names, ["9é", "a", "node", "node9", "node9b", "node10"]);
+        assert!(comes_first("a01", "a1") && comes_first("a1", "a01"));
+        assert!(!comes_first("", "a") && !comes_first("a", ""));
     }
 }
