@@ -2,10 +2,18 @@
 //!
 //! `cargo bench --bench promql_parse`
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the corpus lies on the real disk"
+)]
+
+use std::collections::BTreeSet;
 use std::hint::black_box;
+use std::path::Path;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use watchfire::promql::parser::{ParseOptions, parse};
+use watchfire::rules::file::{self, FileOptions};
 use watchfire::text::regex::Regex;
 
 const QUERIES: &[(&str, &str)] = &[
@@ -43,6 +51,53 @@ fn parsing(c: &mut Criterion) {
     group.finish();
 }
 
+/// Every expression of our own rule packs and, where they are at hand, of the rules in the wild. Those that
+/// `promql-parser` refuses are left out for both.
+fn corpus() -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut open = vec![
+        root.join("alert-rules"),
+        root.join("../shared/conformance/rules-wild"),
+    ];
+    let mut found = BTreeSet::new();
+    while let Some(path) = open.pop() {
+        if let Ok(entries) = std::fs::read_dir(&path) {
+            open.extend(entries.flatten().map(|entry| entry.path()));
+        } else if let Ok(text) = std::fs::read_to_string(&path)
+            && let Ok(file) = file::parse(&text, &FileOptions::default())
+        {
+            let rules = file.groups.iter().flat_map(|group| &group.rules);
+            found.extend(rules.map(|rule| rule.expr.to_string()));
+        }
+    }
+    found
+        .into_iter()
+        .filter(|text| promql_parser::parser::parse(text).is_ok())
+        .collect()
+}
+
+fn rule_corpus(c: &mut Criterion) {
+    let (corpus, options) = (corpus(), ParseOptions::default());
+    let mut group = c.benchmark_group("corpus");
+    let bytes: usize = corpus.iter().map(String::len).sum();
+    group.throughput(Throughput::Bytes(bytes as u64));
+    group.bench_function("watchfire", |b| {
+        b.iter(|| {
+            for text in &corpus {
+                black_box(parse(black_box(text), &options).expect("a good query"));
+            }
+        });
+    });
+    group.bench_function("promql-parser", |b| {
+        b.iter(|| {
+            for text in &corpus {
+                black_box(promql_parser::parser::parse(black_box(text)).expect("a good query"));
+            }
+        });
+    });
+    group.finish();
+}
+
 fn printing(c: &mut Criterion) {
     let (_, query) = QUERIES[2];
     let expr = parse(query, &ParseOptions::default()).expect("a good query");
@@ -65,5 +120,5 @@ fn matching(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, parsing, printing, matching);
+criterion_group!(benches, rule_corpus, parsing, printing, matching);
 criterion_main!(benches);
