@@ -12,6 +12,7 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -479,4 +480,59 @@ fn watched_tests_run_again_when_a_rule_changes() {
     );
     wait_for("the second run", Duration::from_mins(2), || waits(2));
     assert!(said().contains("FAILED"), "{}", said());
+}
+
+/// A query that runs until somebody stops it: it has only steps to walk.
+const ENDLESS: &str = "count_over_time((vector(time()) > 1e18)[290y:1ms])";
+
+#[test]
+fn queries_are_logged_stop_with_their_client_and_are_told_of_after_a_crash() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let log = folder.join("query.log");
+    let config = "global: {evaluation_interval: 200ms, query_log_file: query.log}\nrule_files: [rules.yaml]\n";
+    std::fs::write(folder.join("prometheus.yml"), config).unwrap();
+    let rules = "groups:\n- name: g\n  rules: [{record: r, expr: vector( 1 )}]\n";
+    std::fs::write(folder.join("rules.yaml"), rules).unwrap();
+    let port = free_port();
+    let daemon = Daemon::start(folder, port, &["--web.enable-lifecycle"]);
+    let logged = |path: &Path, text: &str| {
+        std::fs::read_to_string(path).is_ok_and(|lines| lines.lines().any(|l| l.contains(text)))
+    };
+    wait_for("a rule's query in the log", Duration::from_mins(1), || {
+        logged(&log, "\"query\":\"vector(1)\"") && logged(&log, "\"ruleGroup\":{\"file\":\"")
+    });
+    // A client asks and goes.
+    let mut client = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let path = format!("/api/v1/query?query={}", support::escape(ENDLESS));
+    write!(client, "GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let active = folder.join("data/queries.active");
+    let runs = || {
+        let list = std::fs::read(&active).unwrap_or_default();
+        String::from_utf8_lossy(&list).contains("290y:1ms")
+    };
+    wait_for("the query to run", Duration::from_mins(1), runs);
+    drop(client);
+    wait_for("the query to be cancelled", Duration::from_mins(1), || {
+        logged(
+            &log,
+            "\"error\":\"query was canceled in expression evaluation\"",
+        ) && !runs()
+    });
+    // Rotation: a reload goes on in a new file.
+    let old = folder.join("old.log");
+    std::fs::rename(&log, &old).unwrap();
+    assert_eq!(request(port, "POST", "/-/reload", "").unwrap().0, 200);
+    wait_for("the new log", Duration::from_mins(1), || {
+        logged(&log, "vector(1)")
+    });
+    // What runs at a crash is told at the next start.
+    let mut client = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    write!(client, "GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    wait_for("the query to run again", Duration::from_mins(1), runs);
+    daemon.process.kill();
+    drop(client);
+    let _daemon = Daemon::start(folder, port, &[]);
+    let told = "These queries didn't finish in prometheus' last run:";
+    assert!(logged(&folder.join("watchfire.log"), told));
 }
