@@ -76,6 +76,9 @@ impl Appender for Void {
     ) -> Result<SeriesRef, AppendError> {
         Ok(hint.unwrap_or(SeriesRef(1)))
     }
+    fn append_known(&mut self, _: SeriesRef, _: &Sample) -> Result<bool, AppendError> {
+        Ok(true)
+    }
     fn append_exemplar(&mut self, _: SeriesRef, _: Exemplar) -> Result<(), AppendError> {
         Ok(())
     }

@@ -21,3 +21,4 @@ pub mod web;
 
 pub use error::{Error, FileProblem};
 pub use files::{Files, MemoryFiles};
+pub(crate) use schema::parse_bytes;

@@ -18,6 +18,18 @@ pub enum ConfigSource {
     Text(String),
 }
 
+/// `--memory.limit`: how much anonymous memory the process may have.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum MemoryLimit {
+    /// 70 % of the container's limit; none outside a container.
+    #[default]
+    Default,
+    /// So many bytes; 0 for no limit.
+    Bytes(u64),
+    /// A share of the container's limit, or of the machine's memory outside of one.
+    Percent(f64),
+}
+
 /// Everything that a command line says about the daemon. The default is that of `watchfire serve`.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -37,6 +49,12 @@ pub struct Options {
     pub alerting_path: Option<PathBuf>,
     /// `--storage.tsdb.retention.time`; 15 days.
     pub retention: Span,
+    /// `--storage.tsdb.retention.size`; 0 for no limit.
+    pub retention_size: u64,
+    /// `--storage.tsdb.retention.percentage` of the disk; 0 for no limit.
+    pub retention_percentage: f64,
+    /// `--memory.limit`.
+    pub memory_limit: MemoryLimit,
     /// `--data.retention`; 5 days.
     pub alerting_retention: Span,
     /// `--alerts.gc-interval`; 30m.
@@ -103,6 +121,9 @@ impl Default for Options {
             storage_path: None,
             alerting_path: None,
             retention: Span::hours(15 * 24),
+            retention_size: 0,
+            retention_percentage: 0.0,
+            memory_limit: MemoryLimit::Default,
             alerting_retention: Span::hours(120),
             alerts_gc_interval: Span::minutes(30),
             auto_reload: None,

@@ -8,15 +8,18 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::MissedTickBehavior;
 
-use super::Clock;
+use super::{Clock, memory};
 use crate::disk::Disk;
 use crate::disk::memory::MemoryDisk;
 use crate::disk::os::OsDisk;
 use crate::http::metrics::{Page, Registry};
-use crate::tsdb::{Db, Error, Options, Recovery, Status};
+use crate::tsdb::{Db, Error, Options, Pressure, Recovery, Status};
 
 /// How often the store is looked after; real time, whatever the daemon's clock does.
 const TICK: Duration = Duration::from_secs(1);
+
+/// Targets whose growth is shown.
+const GROWTH_SHOWN: usize = 5;
 
 /// How long nothing is merged when nothing is due or a merge has failed.
 const MERGE_PAUSE: Duration = Duration::from_secs(30);
@@ -83,6 +86,7 @@ pub async fn run(db: Arc<Db>, clock: Clock, mut stop: watch::Receiver<bool>) {
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut failing = false;
+    let mut pressed = Pressure::None;
     tokio::spawn(merge(Arc::clone(&db), stop.clone()));
     loop {
         tokio::select! {
@@ -91,7 +95,11 @@ pub async fn run(db: Arc<Db>, clock: Clock, mut stop: watch::Receiver<bool>) {
         }
         let shared = Arc::clone(&db);
         let now_ms = clock.timestamp().as_ms();
-        let Ok(done) = spawn_blocking(move || shared.maintain(now_ms)).await else {
+        let work = move || {
+            let pressure = memory::anonymous().map(|used| shared.on_memory(now_ms, used));
+            (pressure.unwrap_or_default(), shared.maintain(now_ms))
+        };
+        let Ok((pressure, done)) = spawn_blocking(work).await else {
             tracing::error!("upkeep of the storage panicked");
             continue;
         };
@@ -106,6 +114,10 @@ pub async fn run(db: Arc<Db>, clock: Clock, mut stop: watch::Receiver<bool>) {
             tracing::info!("storage can write again");
         }
         failing = !done.errors.is_empty();
+        if pressure != pressed {
+            tell(&db, pressure);
+            pressed = pressure;
+        }
         if let Some(bytes) = done.checkpoint_bytes {
             tracing::debug!(bytes, "memory flushed to a block");
         }
@@ -114,6 +126,33 @@ pub async fn run(db: Arc<Db>, clock: Clock, mut stop: watch::Receiver<bool>) {
         Ok(Ok(())) => tracing::info!("storage is closed"),
         Ok(Err(error)) => tracing::error!(%error, "storage could not be closed cleanly"),
         Err(_) => tracing::error!("closing the storage panicked"),
+    }
+}
+
+/// Says what is shed from now on, and who is at fault.
+fn tell(db: &Db, pressure: Pressure) {
+    let status = db.status();
+    let (used, limit) = (status.memory_used, status.memory_limit);
+    let offender = db.growth(1).into_iter().next().unwrap_or_default();
+    let (job, instance) = (offender.origin.job, offender.origin.instance);
+    let (metric, label) = (offender.metric, offender.label);
+    match pressure {
+        Pressure::None => tracing::info!(used, limit, "memory is well below its limit again"),
+        Pressure::Caches => {
+            tracing::warn!(used, limit, "memory is near its limit: caches are dropped");
+        }
+        Pressure::Queries => {
+            tracing::warn!(used, limit, "memory is near its limit: queries are refused");
+        }
+        Pressure::Series | Pressure::AllSeries => tracing::error!(
+            used,
+            limit,
+            job,
+            instance,
+            metric,
+            label,
+            "memory is at its limit: new series are refused; named is who brought most"
+        ),
     }
 }
 
@@ -131,6 +170,50 @@ fn collect(db: &Db, page: &mut Page) {
     let status = db.status();
     gauges(&status, db.recovery(), page);
     counters(&status, db.recovery(), page);
+    budget(db, &status, page);
+}
+
+/// The memory budget, and who uses it up.
+fn budget(db: &Db, status: &Status, page: &mut Page) {
+    for (name, help, value) in [
+        (
+            "watchfire_memory_limit_bytes",
+            "Anonymous memory that the process may have; 0 without a limit.",
+            status.memory_limit as f64,
+        ),
+        (
+            "watchfire_memory_used_bytes",
+            "Anonymous memory that the process has.",
+            status.memory_used as f64,
+        ),
+        (
+            "watchfire_memory_pressure",
+            "What is shed: 0 nothing, 1 caches, 2 queries, 3 new series of who grows most, 4 all new series.",
+            f64::from(db.pressure().level()),
+        ),
+    ] {
+        page.gauge(name, help, &[], value);
+    }
+    page.counter(
+        "watchfire_tsdb_series_refused_total",
+        "New series that were refused for lack of memory.",
+        &[],
+        status.series_refused as f64,
+    );
+    for growth in db.growth(GROWTH_SHOWN) {
+        let labels = [
+            ("growing_job", growth.origin.job.as_str()),
+            ("growing_instance", growth.origin.instance.as_str()),
+            ("growing_metric", growth.metric.as_str()),
+            ("growing_label", growth.label.as_str()),
+        ];
+        page.gauge(
+            "watchfire_tsdb_series_growth",
+            "New series in the last ten minutes of the targets that brought most, with the metric and the label that grew most.",
+            &labels,
+            growth.series as f64,
+        );
+    }
 }
 
 fn gauges(status: &Status, recovery: &Recovery, page: &mut Page) {

@@ -210,6 +210,11 @@ impl Disk for FaultyDisk {
         self.reading("free space", "")?;
         self.files.free_space()
     }
+
+    fn total_space(&self) -> Result<u64, Error> {
+        self.reading("total space", "")?;
+        self.files.total_space()
+    }
 }
 
 #[derive(Debug)]

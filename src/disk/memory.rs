@@ -329,6 +329,10 @@ impl Disk for MemoryDisk {
             .capacity
             .map_or(u64::MAX, |capacity| capacity.saturating_sub(state.used())))
     }
+
+    fn total_space(&self) -> Result<u64, Error> {
+        Ok(self.state.lock().capacity.unwrap_or(u64::MAX))
+    }
 }
 
 #[derive(Debug)]

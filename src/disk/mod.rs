@@ -53,6 +53,9 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// Bytes that may still be written.
     fn free_space(&self) -> Result<u64, Error>;
 
+    /// Bytes that the disk has in all, used ones among them.
+    fn total_space(&self) -> Result<u64, Error>;
+
     /// Reads a whole file.
     fn read(&self, path: &str) -> Result<Vec<u8>, Error> {
         self.open(path)?.read_all()

@@ -127,6 +127,12 @@ impl Disk for OsDisk {
             .map_err(|e| Error::from_io("free space", "", &e.into()))?;
         Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
+
+    fn total_space(&self) -> Result<u64, Error> {
+        let stat = rustix::fs::statvfs(&self.root)
+            .map_err(|e| Error::from_io("total space", "", &e.into()))?;
+        Ok(stat.f_blocks.saturating_mul(stat.f_frsize))
+    }
 }
 
 #[derive(Debug)]

@@ -20,7 +20,7 @@ use crate::rules::GroupView;
 use crate::storage::Storage;
 use crate::text::regex::Regex;
 use crate::time::WallTime;
-use crate::tsdb::{Db, HeadStats};
+use crate::tsdb::{Db, Growth, HeadStats, Pressure};
 
 /// The handles, shared by every request.
 #[derive(Clone)]
@@ -114,6 +114,10 @@ pub struct Parts {
     pub cors_origin: Option<Regex>,
     /// Bounds on what clients may ask for.
     pub limits: Limits,
+    /// Whether queries are refused because memory is short.
+    pub sheds_queries: Arc<dyn Fn() -> bool + Send + Sync>,
+    /// How memory is used: the budget and the targets that grew most, at most so many.
+    pub memory: Arc<dyn Fn(usize) -> MemoryView + Send + Sync>,
     /// Permits for queries that run at once (`--query.max-concurrency`).
     pub query_permits: Arc<Semaphore>,
     /// Hears of every query.
@@ -162,12 +166,35 @@ impl Parts {
             listen_port: 0,
             route_prefix: String::new(),
             cors_origin: None,
+            sheds_queries: Arc::new(|| false),
+            memory: Arc::new(|_| MemoryView::default()),
             query_permits: Arc::new(Semaphore::new(limits.queries)),
             query_watch: Arc::new(Unwatched),
             per_step_stats: false,
             limits,
         }
     }
+}
+
+/// How memory is used.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryView {
+    /// Bytes of anonymous memory that the process may have; 0 for no limit.
+    pub limit: u64,
+    /// Bytes of anonymous memory that it has.
+    pub used: u64,
+    /// What is shed now.
+    pub pressure: Pressure,
+    /// New series that were refused since the start.
+    pub refused: u64,
+    /// Series whose labels are in memory.
+    pub series: usize,
+    /// Bytes of the samples that are not in blocks yet.
+    pub sample_bytes: usize,
+    /// Bytes of the blocks on the disk.
+    pub block_bytes: u64,
+    /// Who brought most new series in the last ten minutes, the fastest first.
+    pub growth: Vec<Growth>,
 }
 
 /// Bounds on what clients may ask for.

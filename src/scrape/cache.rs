@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 use std::hash::BuildHasher as _;
 
-use foldhash::fast::FixedState;
+use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 
-use crate::model::Labels;
 use crate::storage::SeriesRef;
 
 /// How many entries a target whose scrapes fail may gather beyond twice those of its last good page.
@@ -17,23 +16,29 @@ const SLACK: usize = 1000;
 pub(super) struct Slot(u32);
 
 /// What is known of a series.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Known {
     /// Metric relabeling dropped it.
     Dropped,
-    /// It was stored.
-    Stored { series: SeriesRef, labels: Labels },
+    /// It was stored under this name. The store has its labels.
+    Stored(SeriesRef),
 }
 
+/// Stands for a dropped series; no store has so many.
+const DROPPED: SeriesRef = SeriesRef(u64::MAX);
+
+/// 32 bytes, and there is one for each series.
 #[derive(Debug)]
 struct Entry {
-    key: Box<[u8]>,
-    known: Known,
+    /// Of the bytes that name it. The hash is seeded at random, so that two names of one target have the same
+    /// once in 2^64, whatever the target wants.
+    hash: u64,
+    series: SeriesRef,
     /// The last page that named it.
-    seen: u64,
+    seen: u32,
     /// The last page that gave it a sample whose end is ours to mark, and the one before that.
-    tracked: u64,
-    tracked_before: u64,
+    tracked: u32,
+    tracked_before: u32,
     /// What followed it on the last page.
     next: u32,
 }
@@ -44,9 +49,9 @@ struct Entry {
 pub(super) struct SeriesCache {
     entries: Vec<Entry>,
     table: HashTable<u32>,
-    hasher: FixedState,
+    hasher: RandomState,
     /// Counts pages from 2, so that 0 is neither this page nor the one before.
-    page: u64,
+    page: u32,
     last: Option<u32>,
     first: u32,
     seen: usize,
@@ -59,11 +64,11 @@ pub(super) struct SeriesCache {
 }
 
 impl SeriesCache {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(super) fn new() -> Self {
         Self {
             entries: Vec::new(),
             table: HashTable::new(),
-            hasher: FixedState::with_seed(seed),
+            hasher: RandomState::default(),
             page: 2,
             last: None,
             first: 0,
@@ -85,8 +90,11 @@ impl SeriesCache {
     }
 
     /// What is known under a slot.
-    pub(super) fn known(&self, slot: Slot) -> Option<&Known> {
-        self.entry(slot).map(|entry| &entry.known)
+    pub(super) fn known(&self, slot: Slot) -> Option<Known> {
+        self.entry(slot).map(|entry| match entry.series {
+            DROPPED => Known::Dropped,
+            series => Known::Stored(series),
+        })
     }
 
     /// Finds a series and notes that the page names it. The second part says whether it did so before.
@@ -94,20 +102,14 @@ impl SeriesCache {
         let guess = self.last.map_or(Some(self.first), |last| {
             self.entries.get(last as usize).map(|entry| entry.next)
         });
-        let is_guess = |at: &u32| {
-            self.entries
-                .get(*at as usize)
-                .is_some_and(|e| *e.key == *key)
+        let hash = self.hasher.hash_one(key);
+        let is_it = |at: &u32| {
+            let entry = self.entries.get(*at as usize);
+            entry.is_some_and(|entry| entry.hash == hash)
         };
-        let at = if let Some(at) = guess.filter(is_guess) {
-            at
-        } else {
-            let hash = self.hasher.hash_one(key);
-            *self.table.find(hash, |at| {
-                self.entries
-                    .get(*at as usize)
-                    .is_some_and(|e| *e.key == *key)
-            })?
+        let at = match guess.filter(is_it) {
+            Some(at) => at,
+            None => *self.table.find(hash, is_it)?,
         };
         let again = self.visit(at);
         Some((Slot(at), again))
@@ -137,8 +139,11 @@ impl SeriesCache {
     pub(super) fn insert(&mut self, key: &[u8], known: Known) -> Slot {
         let at = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
         self.entries.push(Entry {
-            key: key.into(),
-            known,
+            hash: self.hasher.hash_one(key),
+            series: match known {
+                Known::Dropped => DROPPED,
+                Known::Stored(series) => series,
+            },
             seen: 0,
             tracked: 0,
             tracked_before: 0,
@@ -150,23 +155,15 @@ impl SeriesCache {
     }
 
     fn index(&mut self, at: u32) {
-        let (entries, hasher) = (&self.entries, &self.hasher);
-        let hash_of = |at: &u32| {
-            let key = entries.get(*at as usize).map_or(&[][..], |e| &e.key);
-            hasher.hash_one(key)
-        };
-        let hash = hash_of(&at);
-        self.table.insert_unique(hash, at, hash_of);
+        let entries = &self.entries;
+        let hash_of = |at: &u32| entries.get(*at as usize).map_or(0, |entry| entry.hash);
+        self.table.insert_unique(hash_of(&at), at, hash_of);
     }
 
     /// Takes the store's present name for a series.
     pub(super) fn set_series(&mut self, slot: Slot, name: SeriesRef) {
-        if let Some(Entry {
-            known: Known::Stored { series, .. },
-            ..
-        }) = self.entries.get_mut(slot.0 as usize)
-        {
-            *series = name;
+        if let Some(entry) = self.entries.get_mut(slot.0 as usize) {
+            entry.series = name;
         }
     }
 
@@ -186,30 +183,24 @@ impl SeriesCache {
     }
 
     /// The series of the previous page that are missing from this one.
-    pub(super) fn gone(&self) -> Vec<(SeriesRef, Labels)> {
+    pub(super) fn gone(&self) -> Vec<SeriesRef> {
         if self.continuing == self.previous {
             return Vec::new();
         }
-        let tracked_at = |page: u64| {
-            self.entries
-                .iter()
-                .filter_map(move |entry| match &entry.known {
-                    Known::Stored { series, labels } if entry.tracked == page => {
-                        Some((*series, labels))
-                    }
-                    _ => None,
-                })
+        let tracked_at = |page: u32| {
+            let entries = self.entries.iter();
+            entries.filter(move |e| e.tracked == page && e.series != DROPPED)
         };
         // A series may live on under another text.
-        let here: BTreeSet<SeriesRef> = tracked_at(self.page).map(|(series, _)| series).collect();
+        let here: BTreeSet<SeriesRef> = tracked_at(self.page).map(|entry| entry.series).collect();
         tracked_at(self.page - 1)
-            .filter(|(series, _)| !here.contains(series))
-            .map(|(series, labels)| (series, labels.clone()))
+            .map(|entry| entry.series)
+            .filter(|series| !here.contains(series))
             .collect()
     }
 
     /// All series of the previous page, whatever this one says: it is not taken.
-    pub(super) fn all_previous(&self) -> Vec<(SeriesRef, Labels)> {
+    pub(super) fn all_previous(&self) -> Vec<SeriesRef> {
         if self.previous == 0 {
             return Vec::new();
         }
@@ -219,10 +210,8 @@ impl SeriesCache {
             .filter(|e| {
                 e.tracked == before || (e.tracked == self.page && e.tracked_before == before)
             })
-            .filter_map(|entry| match &entry.known {
-                Known::Stored { series, labels } => Some((*series, labels.clone())),
-                Known::Dropped => None,
-            })
+            .map(|entry| entry.series)
+            .filter(|series| *series != DROPPED)
             .collect()
     }
 
@@ -235,6 +224,10 @@ impl SeriesCache {
         }
         if (good || forced) && self.seen < self.len() {
             self.forget_unseen();
+        }
+        if good {
+            // The first page doubles the list again and again, and there is a list for each target.
+            self.entries.shrink_to(self.entries.len() * 9 / 8);
         }
         self.previous = if good { self.tracked } else { 0 };
         // What a page that was not taken tracked must not count as the previous page's.
@@ -257,7 +250,7 @@ impl SeriesCache {
             entry.next = kept.get(entry.next as usize).copied().unwrap_or(0);
         }
         self.first = kept.get(self.first as usize).copied().unwrap_or(0);
-        self.entries.shrink_to(self.entries.len() * 2);
+        self.entries.shrink_to(self.entries.len() * 9 / 8);
         self.table.clear();
         for at in 0..next {
             self.index(at);
@@ -271,10 +264,7 @@ mod tests {
     use super::*;
 
     fn stored(n: u64) -> Known {
-        Known::Stored {
-            series: SeriesRef(n),
-            labels: Labels::from_pairs([("n", n.to_string())]),
-        }
+        Known::Stored(SeriesRef(n))
     }
 
     fn page(cache: &mut SeriesCache, names: &[(&str, u64)]) -> Vec<u64> {
@@ -285,7 +275,7 @@ mod tests {
             };
             cache.track(slot);
         }
-        let mut gone: Vec<u64> = cache.gone().iter().map(|(series, _)| series.0).collect();
+        let mut gone: Vec<u64> = cache.gone().iter().map(|series| series.0).collect();
         gone.sort_unstable();
         cache.end_page(true);
         gone
@@ -293,7 +283,7 @@ mod tests {
 
     #[test]
     fn missing_series_are_told_once() {
-        let mut cache = SeriesCache::new(1);
+        let mut cache = SeriesCache::new();
         assert!(page(&mut cache, &[("a", 1), ("b", 2), ("c", 3)]).is_empty());
         assert!(page(&mut cache, &[("c", 3), ("a", 1), ("b", 2)]).is_empty());
         assert_eq!(page(&mut cache, &[("b", 2)]), [1, 3]);
@@ -306,14 +296,14 @@ mod tests {
 
     #[test]
     fn a_series_under_another_text_is_not_gone() {
-        let mut cache = SeriesCache::new(1);
+        let mut cache = SeriesCache::new();
         page(&mut cache, &[("a{x,y}", 1)]);
         assert!(page(&mut cache, &[("a{y,x}", 1)]).is_empty());
     }
 
     #[test]
     fn a_page_that_is_not_taken_ends_all_series() {
-        let mut cache = SeriesCache::new(1);
+        let mut cache = SeriesCache::new();
         page(&mut cache, &[("a", 1), ("b", 2)]);
         let (slot, _) = cache.find(b"a").unwrap();
         cache.track(slot);
@@ -326,7 +316,7 @@ mod tests {
 
     #[test]
     fn failing_pages_cannot_make_the_cache_grow_for_ever() {
-        let mut cache = SeriesCache::new(1);
+        let mut cache = SeriesCache::new();
         let mut forced = 0;
         for round in 0..30 {
             for i in 0..100 {

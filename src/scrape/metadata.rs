@@ -61,18 +61,17 @@ impl FamilyMetadata {
         self.update(family, |m| m.unit != unit, |m| unit.clone_into(&mut m.unit));
     }
 
-    /// What is declared of the family that a series seems to be part of, if it is told to the store:
-    /// the series is new or this page changed the declaration.
-    pub(super) fn to_store(
-        &self,
-        family: &str,
-        metric: &str,
-        new_series: bool,
-    ) -> Option<&Metadata> {
-        let declared = self.families.get(family)?;
-        let wanted = new_series || declared.changed == self.page;
-        (wanted && is_member(metric, family, declared.metadata.metric_type))
-            .then_some(&declared.metadata)
+    /// Whether what a family declares is told to the store for a series of it: the series is new or this page
+    /// changed the declaration.
+    pub(super) fn is_wanted(&self, family: &str, new_series: bool) -> bool {
+        let declared = self.families.get(family);
+        declared.is_some_and(|declared| new_series || declared.changed == self.page)
+    }
+
+    /// What is declared of a family, if the metric seems to be part of it.
+    pub(super) fn of(&self, family: &str, metric: &str) -> Option<&Metadata> {
+        let metadata = &self.families.get(family)?.metadata;
+        is_member(metric, family, metadata.metric_type).then_some(metadata)
     }
 
     /// Ends a page; after a good one, families that were not mentioned for long are forgotten.

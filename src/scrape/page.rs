@@ -163,20 +163,19 @@ impl Context<'_> {
             .timestamp_ms
             .filter(|_| self.options.honor_timestamps);
         let found = self.cache.find(series.key);
-        let known = found.and_then(|(slot, _)| self.cache.known(slot).cloned());
         let (slot, again) = match found {
             Some((slot, again)) => (Some(slot), again),
             None => (None, false),
         };
-        let labels = match &known {
+        let (hint, mut labels) = match slot.and_then(|slot| self.cache.known(slot)) {
             Some(Known::Dropped) => return Ok(()),
-            Some(Known::Stored { labels, .. }) => labels.clone(),
+            Some(Known::Stored(name)) => (Some(name), None),
             None => {
                 let Some(labels) = self.new_labels(series)? else {
                     self.cache.insert(series.key, Known::Dropped);
                     return Ok(());
                 };
-                labels
+                (None, Some(labels))
             }
         };
         outcome.post_relabeling += 1;
@@ -189,7 +188,6 @@ impl Context<'_> {
             },
             value,
         };
-        let hint = known.as_ref().and_then(Known::series);
         let is_histogram = !matches!(sample.value, SampleValue::Float(_));
         let at = sample.timestamp_ms;
         let fate = if again && exposed_at.is_none() {
@@ -197,28 +195,30 @@ impl Context<'_> {
             Counters::add(&self.counters.sample_duplicate);
             Fate::Skipped
         } else {
-            let began = series.start_timestamp_ms;
-            let hint = self.append_start(hint, &labels, began, &sample, batch);
-            self.append(hint, &labels, sample, batch, outcome)?
+            let hint = self.append_start(hint, series, &mut labels, &sample, batch)?;
+            self.append(hint, series, &mut labels, sample, batch, outcome)?
         };
         let Fate::Taken(name) = fate else {
             return Ok(());
         };
         let is_new = slot.is_none();
-        let slot = self.remember(slot, hint, series.key, name, &labels, outcome);
+        let slot = self.remember(slot, hint, series.key, name, outcome);
         if exposed_at.is_none() || self.options.track_timestamps_staleness {
             self.cache.track(slot);
         }
         if !series.exemplars.is_empty() {
             self.append_exemplars(name, series.exemplars, at, is_histogram, batch, outcome);
         }
-        if self.features.metadata
-            && let Some(metadata) =
-                self.metadata
-                    .to_store(family, labels.metric_name().unwrap_or_default(), is_new)
-        {
-            // Metadata is a courtesy; its loss costs no sample.
-            let _ = batch.update_metadata(name, metadata.clone());
+        if self.features.metadata && self.metadata.is_wanted(family, is_new) {
+            let labels = match labels {
+                Some(labels) => Some(labels),
+                None => self.new_labels(series)?,
+            };
+            let metric = labels.as_ref().and_then(Labels::metric_name);
+            if let Some(metadata) = self.metadata.of(family, metric.unwrap_or_default()) {
+                // Metadata is a courtesy; its loss costs no sample.
+                let _ = batch.update_metadata(name, metadata.clone());
+            }
         }
         Ok(())
     }
@@ -230,7 +230,6 @@ impl Context<'_> {
         hint: Option<SeriesRef>,
         key: &[u8],
         name: SeriesRef,
-        labels: &Labels,
         outcome: &mut PageOutcome,
     ) -> Slot {
         if let Some(slot) = slot {
@@ -242,13 +241,7 @@ impl Context<'_> {
         if outcome.limit.is_none() && !outcome.bucket_limit {
             outcome.series_added += 1;
         }
-        self.cache.insert(
-            key,
-            Known::Stored {
-                series: name,
-                labels: labels.clone(),
-            },
-        )
+        self.cache.insert(key, Known::Stored(name))
     }
 
     /// The final labels of a series that is not known; `None` when relabeling drops it.
@@ -283,30 +276,44 @@ impl Context<'_> {
     fn append_start(
         &self,
         hint: Option<SeriesRef>,
-        labels: &Labels,
-        began: i64,
+        series: &Series<'_>,
+        labels: &mut Option<Labels>,
         sample: &Sample,
         batch: &mut dyn Appender,
-    ) -> Option<SeriesRef> {
+    ) -> Result<Option<SeriesRef>, Error> {
+        let began = series.start_timestamp_ms;
         let known_at = self.previous.filter(|_| hint.is_some());
         let too_late = known_at.is_some_and(|previous| began <= previous.as_ms());
         let too_old = began < (self.at - START_AGE_MAX).as_ms();
         let wanted = self.features.start_zero_samples && began != 0;
         if !wanted || too_late || too_old || began >= sample.timestamp_ms {
-            return hint;
+            return Ok(hint);
         }
         let zero = Sample {
             timestamp_ms: began,
             start_timestamp_ms: 0,
             value: sample.value.zero(),
         };
-        batch.append(hint, labels, zero).ok().or(hint)
+        if let Some(name) = hint
+            && !matches!(batch.append_known(name, &zero), Ok(false))
+        {
+            return Ok(hint);
+        }
+        if labels.is_none() {
+            *labels = self.new_labels(series)?;
+        }
+        let labels = labels.as_ref();
+        let name = labels.and_then(|labels| batch.append(None, labels, zero).ok());
+        Ok(name.or(hint))
     }
 
+    /// Appends by the name that the store gave, or by `labels`, which are made when the name is not known
+    /// any more.
     fn append(
         &self,
         hint: Option<SeriesRef>,
-        labels: &Labels,
+        series: &Series<'_>,
+        labels: &mut Option<Labels>,
         mut sample: Sample,
         batch: &mut dyn Appender,
         outcome: &mut PageOutcome,
@@ -327,7 +334,21 @@ impl Context<'_> {
         let result = if sample.timestamp_ms > (self.at + AHEAD_MAX).as_ms() {
             Err(AppendError::OutOfBounds)
         } else {
-            batch.append(hint, labels, sample)
+            let known = hint.map(|name| (name, batch.append_known(name, &sample)));
+            match known {
+                Some((name, Ok(true))) => Ok(name),
+                Some((_, Err(why))) => Err(why),
+                Some((_, Ok(false))) | None => {
+                    if labels.is_none() {
+                        *labels = self.new_labels(series)?;
+                    }
+                    // compat: relabeling that kept a series keeps it.
+                    let Some(labels) = labels else {
+                        return Ok(Fate::Skipped);
+                    };
+                    batch.append(None, labels, sample)
+                }
+            }
         };
         let (count, counter) = match result {
             Ok(name) => return Ok(Fate::Taken(name)),

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::cache::{Known, SeriesCache};
+use super::cache::SeriesCache;
 use super::counters::Counters;
 use super::limits::HistogramLimits;
 use super::metadata::FamilyMetadata;
@@ -9,7 +9,7 @@ use super::page::{Context, PageOutcome, take_page};
 use super::report::{Report, ReportSeries};
 use super::target::Target;
 use super::{Features, JobOptions};
-use crate::model::{Labels, Metadata, Sample, stale_nan};
+use crate::model::{Metadata, Sample, stale_nan};
 use crate::storage::{AppendError, Appender, SeriesRef, Storage};
 use crate::time::Timestamp;
 
@@ -70,7 +70,7 @@ impl ScrapeLoop {
         counters: Arc<Counters>,
     ) -> Self {
         Self {
-            cache: SeriesCache::new(target.hash),
+            cache: SeriesCache::new(),
             reports: ReportSeries::all(&target.labels, options.extra_scrape_metrics),
             metadata: FamilyMetadata::default(),
             forced_error: None,
@@ -259,14 +259,11 @@ impl ScrapeLoop {
 /// Marks the end of series.
 ///
 /// compat: a series that has newer samples came back under another loop and is left alone.
-fn mark(
-    batch: &mut dyn Appender,
-    gone: Vec<(SeriesRef, Labels)>,
-    at: Timestamp,
-) -> Result<(), AppendError> {
-    for (series, labels) in gone {
-        let sample = Sample::float(at.as_ms(), stale_nan());
-        if let Err(why) = batch.append(Some(series), &labels, sample)
+fn mark(batch: &mut dyn Appender, gone: Vec<SeriesRef>, at: Timestamp) -> Result<(), AppendError> {
+    let end = Sample::float(at.as_ms(), stale_nan());
+    for series in gone {
+        // A series that the store does not know any more has no end to mark.
+        if let Err(why) = batch.append_known(series, &end)
             && !is_late(&why)
         {
             return Err(why);
@@ -302,14 +299,5 @@ fn append_report(
         }
         Err(why) if is_late(&why) => Ok(()),
         Err(why) => Err(why),
-    }
-}
-
-impl Known {
-    pub(super) const fn series(&self) -> Option<SeriesRef> {
-        match self {
-            Self::Stored { series, .. } => Some(*series),
-            Self::Dropped => None,
-        }
     }
 }

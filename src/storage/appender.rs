@@ -28,11 +28,9 @@ pub trait Appender: Send {
         sample: Sample,
     ) -> Result<SeriesRef, AppendError>;
 
-    /// Adds a sample of a series by what an earlier call for it returned, without its labels. False, and nothing
-    /// done, when the store needs the labels again: call [`Self::append`] then.
-    fn append_known(&mut self, _series: SeriesRef, _sample: &Sample) -> Result<bool, AppendError> {
-        Ok(false)
-    }
+    /// Adds a sample of a series by what an earlier call for it returned. False, and nothing done, when the
+    /// store does not know the series any more: [`Self::append`] makes it anew.
+    fn append_known(&mut self, series: SeriesRef, sample: &Sample) -> Result<bool, AppendError>;
 
     /// Adds an exemplar to a series of this batch or of the store.
     fn append_exemplar(&mut self, series: SeriesRef, exemplar: Exemplar)

@@ -204,6 +204,14 @@ impl Appender for Batch<'_> {
         Ok(self.series_ref(labels))
     }
 
+    fn append_known(&mut self, series: SeriesRef, sample: &Sample) -> Result<bool, AppendError> {
+        let Ok(labels) = self.labels_of(series) else {
+            return Ok(false);
+        };
+        self.append(Some(series), &labels, sample.clone())?;
+        Ok(true)
+    }
+
     fn append_exemplar(
         &mut self,
         series: SeriesRef,

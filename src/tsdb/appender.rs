@@ -136,6 +136,21 @@ impl<'a> DbAppender<'a> {
         head.check(stored.max(pending), there, sample, self.window_ms())
     }
 
+    /// Creates a series, if there is room.
+    fn create(&self, labels: &Labels) -> Result<SeriesId, AppendError> {
+        let refused = |why: &str| AppendError::Refused(why.to_owned());
+        let is_admitted = {
+            let head = self.db.head.read();
+            let is_new = |name: &str, value: &str| !head.index().contains(name, value);
+            self.db.budget.admit(labels, is_new)
+        };
+        if !is_admitted {
+            return Err(refused("the memory limit leaves no room for new series"));
+        }
+        let id = self.db.head.write().series_id(labels);
+        id.ok_or_else(|| refused("series numbers are used up"))
+    }
+
     fn labels(&self, series: SeriesRef) -> Result<(SeriesId, Labels), AppendError> {
         let unknown = || AppendError::InvalidLabels(format!("unknown series {}", series.0));
         let id = SeriesId::try_from(series.0).map_err(|_| unknown())?;
@@ -172,12 +187,7 @@ impl Appender for DbAppender<'_> {
         };
         let id = match found {
             Some(id) => id,
-            None => self
-                .db
-                .head
-                .write()
-                .series_id(labels)
-                .ok_or_else(|| AppendError::Refused("series numbers are used up".to_owned()))?,
+            None => self.create(labels)?,
         };
         if !is_safe {
             self.builder.name(id, labels);
@@ -193,11 +203,16 @@ impl Appender for DbAppender<'_> {
         };
         {
             let head = self.db.head.read();
-            let known = head.table().get(id);
-            if !known.is_some_and(|series| series.state.is_safe()) {
+            let Some(known) = head.table().get(id) else {
                 return Ok(false);
-            }
+            };
             self.check(&head, id, sample)?;
+            if !known.state.is_safe() {
+                let Some(labels) = head.labels(id) else {
+                    return Ok(false);
+                };
+                self.builder.name(id, &labels);
+            }
         }
         self.builder.push(id, sample.clone());
         Ok(true)

@@ -7,6 +7,7 @@ use super::appender::{BatchBuilder, DbAppender};
 use super::batch::Batch;
 use super::block::{self, Block};
 use super::blocks::Blocks;
+use super::budget::{Budget, Growth, Pressure};
 use super::catalog;
 use super::error::Error;
 use super::head::{Counters, Head, HeadStats};
@@ -24,7 +25,7 @@ use crate::storage::{self, Appender, Committed, Querier, Storage};
 const LOCK: &str = "tsdb/lock";
 
 /// The file that names the format of the folder.
-const FORMAT: &str = "tsdb/format";
+pub(super) const FORMAT: &str = "tsdb/format";
 
 /// The format that this program writes and the newest that it reads.
 pub const FORMAT_VERSION: u64 = 2;
@@ -45,6 +46,7 @@ pub struct Db {
     /// The files that count. Whoever changes it changes the head's list of blocks with it.
     pub(super) manifest: Mutex<Manifest>,
     pub(super) live: Live,
+    pub(super) budget: Budget,
     recovery: Recovery,
     lock: Mutex<Option<Lock>>,
 }
@@ -55,6 +57,8 @@ pub(super) struct Live {
     pub(super) closed: AtomicBool,
     pub(super) retention_ms: AtomicI64,
     pub(super) retention_bytes: AtomicU64,
+    /// Hundredths of a percent of the disk.
+    pub(super) retention_share: AtomicU64,
     pub(super) window_ms: AtomicI64,
     /// Samples that are visible but not on the disk.
     pub(super) volatile: AtomicU64,
@@ -105,6 +109,12 @@ pub struct Status {
     pub wal_bytes: u64,
     /// Bytes of the catalog: labels, metadata, exemplars.
     pub catalog_bytes: u64,
+    /// Bytes of anonymous memory that the process may have; 0 for no limit.
+    pub memory_limit: u64,
+    /// Bytes of anonymous memory that it has, as far as the store was told.
+    pub memory_used: u64,
+    /// New series that were refused for lack of memory.
+    pub series_refused: u64,
     /// Series in memory.
     pub series: usize,
     /// Chunks in memory, as of the last minute.
@@ -182,6 +192,7 @@ impl Db {
             compaction: Mutex::new(()),
             manifest: Mutex::new(manifest),
             live,
+            budget: Budget::default(),
             recovery,
             lock: Mutex::new(Some(lock)),
         })
@@ -200,6 +211,12 @@ impl Db {
             .store(retention_bytes, Ordering::Relaxed);
     }
 
+    /// Sets which part of the disk blocks, catalog and log may take, in percent; 0 for any.
+    pub fn set_retention_percentage(&self, percent: f64) {
+        let share = (percent.clamp(0.0, 100.0) * 100.0) as u64;
+        self.live.retention_share.store(share, Ordering::Relaxed);
+    }
+
     /// Sets how far a sample may lie behind the newest of the store; 0 for not at all.
     pub fn set_out_of_order_window(&self, window_ms: i64) {
         self.live.window_ms.store(window_ms, Ordering::Relaxed);
@@ -208,6 +225,35 @@ impl Db {
     /// Sets how many exemplars are kept; the oldest are let go when there are more.
     pub fn set_exemplars_max(&self, exemplars_max: usize) {
         self.head.write().set_exemplars_max(exemplars_max);
+    }
+
+    /// Sets how much anonymous memory the process may have; 0 for no limit.
+    pub fn set_memory_limit(&self, bytes: u64) {
+        self.budget.set_limit(bytes);
+    }
+
+    /// Takes note of how much anonymous memory the process has, and sheds what that calls for: from
+    /// [`Pressure::Caches`] on caches go and [`Self::maintain`] flushes early, from [`Pressure::Series`] on new
+    /// series are refused. Refusing queries is the shell's part.
+    pub fn on_memory(&self, now_ms: i64, used: u64) -> Pressure {
+        let pressure = self.budget.measure(now_ms, used);
+        if pressure >= Pressure::Caches {
+            let blocks = Arc::clone(self.head.read().blocks());
+            for block in blocks.iter() {
+                block.drop_cache();
+            }
+        }
+        pressure
+    }
+
+    /// What is shed now.
+    pub fn pressure(&self) -> Pressure {
+        self.budget.pressure()
+    }
+
+    /// Which targets brought most new series in the last ten minutes, the fastest first; at most `limit`.
+    pub fn growth(&self, limit: usize) -> Vec<Growth> {
+        self.budget.growth(limit)
     }
 
     /// How the store is now.
@@ -245,6 +291,9 @@ impl Db {
             chunks: count(&live.chunks),
             min_ms: head.span().map(|(min, _)| min),
             max_ms: head.span().map(|(_, max)| max),
+            memory_limit: self.budget.limit(),
+            memory_used: self.budget.used(),
+            series_refused: self.budget.refused(),
             counters: head.counters(),
         }
     }

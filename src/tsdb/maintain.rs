@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 
+use super::budget::Pressure;
 use super::catalog::Name;
 use super::db::Db;
 use super::error::Error;
@@ -17,6 +18,9 @@ const FLUSH_BYTES_PER_SERIES: u64 = 128;
 /// After a flush has failed, the next is tried so much later: a disk that is nearly full shall not be filled
 /// again and again.
 const FLUSH_RETRY_MS: i64 = 60_000;
+
+/// When memory is short, what is in memory is flushed this often.
+const PRESSED_FLUSH_MS: i64 = 60_000;
 
 /// So many deltas, and the next catalog file is full.
 const DELTAS_MAX: usize = 32;
@@ -225,6 +229,9 @@ impl Db {
             .checkpoint_bytes
             .max(series * FLUSH_BYTES_PER_SERIES);
         let age = now_ms.saturating_sub(maintenance.last_checkpoint_ms);
+        if self.pressure() >= Pressure::Caches && age >= PRESSED_FLUSH_MS && bytes > 1024 {
+            return true;
+        }
         wanted || bytes >= grown || age >= self.options.checkpoint_interval_ms && bytes > 1024
     }
 
@@ -236,7 +243,16 @@ impl Db {
             cutoff_ms = now_ms.saturating_sub(retention);
             self.drop_blocks(|block| block.max_ms() < cutoff_ms)?;
         }
-        let bytes_max = self.live.retention_bytes.load(Ordering::Relaxed);
+        let mut bytes_max = self.live.retention_bytes.load(Ordering::Relaxed);
+        let share = self.live.retention_share.load(Ordering::Relaxed);
+        if share > 0 {
+            let of_disk = self.disk.total_space()? / 10_000 * share;
+            bytes_max = if bytes_max == 0 {
+                of_disk
+            } else {
+                bytes_max.min(of_disk)
+            };
+        }
         loop {
             let beside = self.wal.lock().bytes() + self.live.catalog_bytes.load(Ordering::Relaxed);
             let (bytes, oldest) = {

@@ -38,7 +38,16 @@ pub(crate) struct Manifest {
 impl Manifest {
     /// Reads it; an empty one when there is none. A damaged one is replaced by what the folder holds.
     pub(crate) fn load(disk: &Arc<dyn Disk>, recovery: &mut Recovery) -> Result<Self, Error> {
-        let bytes = match disk.read(PATH) {
+        Self::load_at(disk, "", recovery)
+    }
+
+    /// Reads that of a folder below, `root` being empty or ending in a slash.
+    pub(crate) fn load_at(
+        disk: &Arc<dyn Disk>,
+        root: &str,
+        recovery: &mut Recovery,
+    ) -> Result<Self, Error> {
+        let bytes = match disk.read(&format!("{root}{PATH}")) {
             Ok(bytes) => bytes,
             Err(e) if e.is_not_found() => {
                 return Ok(Self {
@@ -66,21 +75,21 @@ impl Manifest {
                     offset: 0,
                     reason: format!("{e}; every file of the folder is taken to count"),
                 });
-                Self::guess(disk)
+                Self::guess(disk, root)
             }
         }
     }
 
     /// All files of the folder. Too many are as good as those that count, since of equal samples one is read.
-    fn guess(disk: &Arc<dyn Disk>) -> Result<Self, Error> {
+    fn guess(disk: &Arc<dyn Disk>, root: &str) -> Result<Self, Error> {
         let mut blocks: Vec<u64> = disk
-            .list(block::DIR)?
+            .list(&format!("{root}{}", block::DIR))?
             .iter()
             .filter_map(|name| name.parse().ok())
             .collect();
         blocks.sort_unstable();
         let mut catalog: Vec<Name> = disk
-            .list(catalog::DIR)?
+            .list(&format!("{root}{}", catalog::DIR))?
             .iter()
             .filter_map(|name| Name::parse(name))
             .collect();
@@ -98,6 +107,11 @@ impl Manifest {
 
     /// Makes it count, also after a power cut.
     pub(crate) fn store(&self, disk: &Arc<dyn Disk>) -> Result<(), Error> {
+        Ok(disk.replace(PATH, &self.bytes())?)
+    }
+
+    /// The file's content.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         let start = frame::begin(&mut bytes);
         put_u64(&mut bytes, MAGIC);
@@ -114,7 +128,7 @@ impl Manifest {
             put_varint(&mut bytes, *number);
         }
         frame::finish(&mut bytes, start, 0, KIND, self.sequence);
-        Ok(disk.replace(PATH, &bytes)?)
+        bytes
     }
 
     /// Reads it with the version.

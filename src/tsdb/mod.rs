@@ -13,6 +13,7 @@ mod appender;
 mod batch;
 mod block;
 mod blocks;
+mod budget;
 mod catalog;
 mod chunk;
 mod compact;
@@ -25,15 +26,18 @@ mod manifest;
 mod options;
 mod querier;
 mod recovery;
+mod snapshot;
 mod wal;
 mod wire;
 
+pub use budget::{Growth, Origin, Pressure};
 pub use db::{Db, FORMAT_VERSION, Status};
 pub use error::Error;
 pub use head::{Counters, HeadStats, NamedCount};
 pub use maintain::Maintained;
 pub use options::Options;
 pub use recovery::{Damage, Progress, Recovery};
+pub use snapshot::{Verified, verify};
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! The engine as a whole, over disks that crash.
 
+mod dangers;
+
 use std::sync::Arc;
 
 use super::*;
@@ -505,6 +507,93 @@ fn histograms_go_on_across_flushes_and_starts() {
             .collect()
     };
     assert_eq!(text(&db), text(&reference));
+}
+
+#[test]
+fn a_snapshot_is_a_folder_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = OsDisk::open(folder.path()).unwrap();
+    let db = open(&disk, Options::default());
+    put(&db, &[(1, 10, 1.0), (2, 10, 2.0)]).unwrap();
+    db.checkpoint_now().unwrap();
+    put(&db, &[(1, 20, 3.0)]).unwrap();
+    let verified = db.snapshot("head", false).unwrap();
+    assert_eq!((verified.blocks, verified.damages.len()), (2, 0));
+    let before = dump(&db);
+    let handle: Arc<dyn Disk> = Arc::new(disk.clone());
+    assert_eq!(verify(&handle).unwrap().blocks, 2);
+    put(&db, &[(1, 30, 4.0)]).unwrap();
+    db.snapshot("blocks", true).unwrap();
+    for name in ["head", "blocks"] {
+        let copy = OsDisk::open(folder.path().join("snapshots").join(name)).unwrap();
+        assert_eq!(dump(&open(&copy, Options::default())), before, "{name}");
+    }
+    assert_eq!(dump(&db).len(), before.len() + 1);
+}
+
+#[test]
+fn verify_names_the_damaged_file() {
+    let disk = MemoryDisk::new();
+    let db = flushed(&disk, 20, 10, Options::default());
+    drop(db);
+    disk.flip_bit("tsdb/block/00000003", 1000);
+    let handle: Arc<dyn Disk> = Arc::new(disk.clone());
+    let verified = verify(&handle).unwrap();
+    let paths: Vec<_> = verified.damages.iter().map(|d| d.path.as_str()).collect();
+    assert_eq!(paths, ["tsdb/block/00000003"]);
+    disk.remove("tsdb/block/00000001").unwrap();
+    assert_eq!(verify(&handle).unwrap().damages.len(), 2);
+}
+
+#[test]
+fn short_memory_refuses_new_series_of_who_grew_and_nobody_else() {
+    let disk = MemoryDisk::new();
+    let db = open(&disk, Options::default());
+    let of = |job: &str, i: u64| {
+        Labels::from_pairs([("__name__", "m"), ("job", job), ("path", &i.to_string())])
+    };
+    let append = |job: &str, i: u64, ms: i64| {
+        let mut batch = db.appender();
+        let outcome = batch
+            .append(None, &of(job, i), Sample::float(ms, 1.0))
+            .map(|_| ());
+        batch.commit().unwrap();
+        outcome
+    };
+    db.set_memory_limit(1000);
+    assert_eq!(db.on_memory(0, 500), Pressure::None);
+    for i in 0..600 {
+        append("bomb", i, 1).unwrap();
+    }
+    append("good", 0, 1).unwrap();
+    assert_eq!(db.on_memory(1000, 955), Pressure::Series);
+    assert!(matches!(
+        append("bomb", 9999, 2),
+        Err(AppendError::Refused(_))
+    ));
+    append("bomb", 5, 2).expect("series that exist go on");
+    append("good", 1, 2).unwrap();
+    assert_eq!(db.status().series_refused, 1);
+    let growth = db.growth(1);
+    assert_eq!(
+        (growth[0].origin.job.as_str(), growth[0].label.as_str()),
+        ("bomb", "path")
+    );
+    assert_eq!(db.on_memory(2000, 100), Pressure::None);
+    append("bomb", 9999, 3).unwrap();
+}
+
+#[test]
+fn retention_by_share_of_the_disk_drops_the_oldest_blocks() {
+    let disk = MemoryDisk::new();
+    let db = flushed(&disk, 100, 10, Options::default());
+    disk.set_capacity(Some(100_000));
+    db.set_retention(0, 0);
+    db.set_retention_percentage(3.0);
+    db.maintain(100_000);
+    let status = db.status();
+    let bytes = status.block_bytes + status.wal_bytes + status.catalog_bytes;
+    assert!(bytes <= 3000 && status.blocks > 0, "{status:?}");
 }
 
 #[test]

@@ -264,22 +264,23 @@ pub(super) const FLAGS: &[Flag] = &[
     ),
     works("log.level", Value, "info", "debug, info, warn or error"),
     works("log.format", Value, "logfmt", "logfmt or json"),
-    refused(
+    works(
         "memory.limit",
         Value,
-        "it comes with the column engine; limit the memory of the container until then",
+        "",
+        "Anonymous memory beyond which caches, then queries, then new series are shed: a size as 2GB, a share of the container's or machine's memory as 80%, or 0 for none; default 70% of the container's limit",
     ),
-    ignored(
+    works(
         "storage.tsdb.retention.size",
         Value,
         "0",
-        "retention by size is not there yet; use --storage.tsdb.retention.time",
+        "Size of the stored samples beyond which the oldest go, as 50GB; 0 for no limit",
     ),
-    ignored(
+    works(
         "storage.tsdb.retention.percentage",
         Value,
         "0",
-        "retention by size is not there yet; use --storage.tsdb.retention.time",
+        "Share of the disk beyond which the oldest samples go, in percent; 0 for no limit",
     ),
     ignored(
         "storage.tsdb.no-lockfile",

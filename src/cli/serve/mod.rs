@@ -12,7 +12,8 @@ use clap::{ArgMatches, Command};
 use tokio::net::TcpListener;
 
 use super::Error;
-use crate::daemon::{self, ConfigSource, Options};
+use crate::config::parse_bytes;
+use crate::daemon::{self, ConfigSource, MemoryLimit, Options};
 use crate::http::params::parse_duration_ms;
 use crate::time::Span;
 use flags::{Given, Stance};
@@ -114,6 +115,39 @@ fn level(given: &Given) -> Result<&str, Error> {
         return Ok(level);
     }
     Err(wrong("log.level", level, "debug, info, warn or error"))
+}
+
+/// A size in bytes; 0 for none.
+fn size(given: &Given, flag: &str) -> Result<u64, Error> {
+    let text = given.text(flag);
+    let bytes = parse_bytes(text).ok().and_then(|n| u64::try_from(n).ok());
+    bytes.ok_or_else(|| wrong(flag, text, "a size as 512MB or 50GB"))
+}
+
+/// A number from 0 to 100.
+fn percentage(given: &Given, flag: &str) -> Result<f64, Error> {
+    let text = given.text(flag);
+    let share = text
+        .parse()
+        .ok()
+        .filter(|share| (0.0..=100.0).contains(share));
+    share.ok_or_else(|| wrong(flag, text, "a number from 0 to 100"))
+}
+
+fn memory_limit(text: &str) -> Result<MemoryLimit, Error> {
+    let not_understood = || wrong("memory.limit", text, "a size as 2GB, a share as 80%, or 0");
+    if text.is_empty() {
+        return Ok(MemoryLimit::Default);
+    }
+    if let Some(share) = text.strip_suffix('%') {
+        let share = share
+            .parse()
+            .ok()
+            .filter(|share| (1.0..=100.0).contains(share));
+        return share.map(MemoryLimit::Percent).ok_or_else(not_understood);
+    }
+    let bytes = parse_bytes(text).ok().and_then(|n| u64::try_from(n).ok());
+    bytes.map(MemoryLimit::Bytes).ok_or_else(not_understood)
 }
 
 fn wrong(flag: &str, value: &str, wanted: &str) -> Error {
@@ -237,6 +271,9 @@ fn options(given: &Given) -> Result<Options, Error> {
     if !given.text("storage.tsdb.retention.time").is_empty() {
         options.retention = span("storage.tsdb.retention.time")?;
     }
+    options.retention_size = size(given, "storage.tsdb.retention.size")?;
+    options.retention_percentage = percentage(given, "storage.tsdb.retention.percentage")?;
+    options.memory_limit = memory_limit(given.text("memory.limit"))?;
     let nothing_given = [
         "config.file",
         "alertmanager.config.file",

@@ -12,11 +12,11 @@ use super::asker::Asker;
 use super::load::{self, Loaded};
 use super::start::App;
 use crate::config::prometheus::Config;
-use crate::daemon::Error;
 use crate::daemon::alert_sender::Dressing;
 use crate::daemon::notify_loop;
 use crate::daemon::query_log::QueryLog;
 use crate::daemon::scrapes::{self, JobConfig, Scrapes};
+use crate::daemon::{Error, MemoryLimit, memory};
 use crate::http::metrics::query_seconds;
 use crate::model::Labels;
 
@@ -102,6 +102,12 @@ impl App {
         };
         let environment = asker.environment(external_labels.clone(), self.external_url.clone());
         self.rules.apply(loaded.groups, environment).await;
+        // The command line holds; what it leaves open the file says.
+        let limit = match (self.options.memory_limit, loaded.memory_limit) {
+            (MemoryLimit::Default, Some(bytes)) => MemoryLimit::Bytes(bytes),
+            (limit, _) => limit,
+        };
+        self.db.set_memory_limit(memory::limit(limit));
         let shown = config.map(|c| c.to_yaml().to_owned()).unwrap_or_default();
         self.live.loaded(shown, external_labels);
     }
@@ -111,8 +117,16 @@ impl App {
         self.engine.set_default_subquery_step(step);
         let storage = &config.storage;
         let retention = storage.retention_time.unwrap_or(self.options.retention);
-        self.db
-            .set_retention(retention.as_ms(), storage.retention_size.unwrap_or(0));
+        let size = storage
+            .retention_size
+            .unwrap_or(self.options.retention_size);
+        self.db.set_retention(retention.as_ms(), size);
+        let percentage = if storage.retention_percentage > 0.0 {
+            storage.retention_percentage
+        } else {
+            self.options.retention_percentage
+        };
+        self.db.set_retention_percentage(percentage);
         self.db
             .set_out_of_order_window(storage.out_of_order_time_window.as_ms());
         // compat: exemplars are kept only with the feature.

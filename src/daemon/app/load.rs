@@ -20,6 +20,8 @@ pub(super) struct Loaded {
     pub(super) config: Option<Config>,
     pub(super) groups: Vec<Group>,
     pub(super) router: notify_loop::Loaded,
+    /// What `watchfire.yml` says of memory.
+    pub(super) memory_limit: Option<u64>,
     /// The files that were read, to notice changes.
     pub(super) files: Vec<PathBuf>,
 }
@@ -55,9 +57,11 @@ pub(super) fn load(options: &Options) -> Result<Loaded, Error> {
         ConfigSource::Text(text) => notify_loop::Loaded::from_text(text),
     };
     let router = router.map_err(|e| Error::Config(e.to_string()))?;
+    let mut memory_limit = None;
     let router = match &options.watchfire {
         Some(path) => {
             let own = own(path, &router)?;
+            memory_limit = own.memory_limit;
             router.with_watchfire(&own)
         }
         None => router,
@@ -69,28 +73,22 @@ pub(super) fn load(options: &Options) -> Result<Loaded, Error> {
         config,
         groups,
         router,
+        memory_limit,
         files,
     })
 }
 
-/// Reads `watchfire.yml` and refuses what it asks for that is not there yet.
+/// Reads `watchfire.yml`.
 fn own(path: &Path, router: &notify_loop::Loaded) -> Result<WatchfireOptions, Error> {
     let receivers = router.receivers();
-    let own = watchfire::load(path, &RealFiles::default(), &receivers).map_err(|e| {
+    watchfire::load(path, &RealFiles::default(), &receivers).map_err(|e| {
         let hint = e.problems().iter().find_map(|p| p.problem.hint.as_deref());
         let hint = hint.map(|hint| format!("\nhint: {hint}"));
         Error::Config(format!(
             "couldn't load configuration: {e}{}",
             hint.unwrap_or_default()
         ))
-    })?;
-    if own.memory_limit.is_none() {
-        return Ok(own);
-    }
-    Err(Error::Unsupported(format!(
-        "{}: memory.limit has no effect yet\nhint: limit the memory of the container until then",
-        path.display()
-    )))
+    })
 }
 
 fn read(path: &Path, files: &RealFiles, options: &Options) -> Result<Config, Error> {

@@ -25,7 +25,7 @@ use crate::disk::os::OsDisk;
 use crate::http::api_v2::Handle;
 use crate::http::metrics::Registry;
 use crate::http::notices::Notices;
-use crate::http::state::{Limits, Parts, Readiness, State};
+use crate::http::state::{Limits, MemoryView, Parts, Readiness, State};
 use crate::model::Alert;
 use crate::promql::engine::{Engine, EngineOptions};
 use crate::promql::parser::ParseOptions;
@@ -33,7 +33,7 @@ use crate::rules::RestoreOptions;
 use crate::scrape::{Counters, Features};
 use crate::storage::Storage;
 use crate::text::regex::Regex;
-use crate::tsdb::{Db, Progress};
+use crate::tsdb::{Db, Pressure, Progress};
 
 type ReloadSender = mpsc::Sender<oneshot::Sender<Result<(), String>>>;
 
@@ -320,6 +320,22 @@ fn show_parts(
     parts.rules = Arc::new(move || shown.views().iter().map(|v| (**v).clone()).collect());
     let shown = Arc::clone(db);
     parts.stats = Arc::new(move |limit| shown.stats(limit));
+    let pressed = Arc::clone(db);
+    parts.sheds_queries = Arc::new(move || pressed.pressure() >= Pressure::Queries);
+    let shown = Arc::clone(db);
+    parts.memory = Arc::new(move |limit| {
+        let status = shown.status();
+        MemoryView {
+            limit: status.memory_limit,
+            used: status.memory_used,
+            pressure: shown.pressure(),
+            refused: status.series_refused,
+            series: status.series,
+            sample_bytes: shown.stats(0).sample_bytes,
+            block_bytes: status.block_bytes,
+            growth: shown.growth(limit),
+        }
+    });
 }
 
 fn show_live(parts: &mut Parts, live: &Arc<Live>, options: &Options) {

@@ -47,10 +47,12 @@ pub fn routes() -> Router<State> {
         .route("/api/v1/status/runtimeinfo", get(status::runtime))
         .route("/api/v1/status/buildinfo", get(status::build))
         .route("/api/v1/status/tsdb", get(status::tsdb))
+        .route("/api/watchfire/v1/status/memory", get(status::memory))
         .route("/api/v1/status/walreplay", get(status::wal_replay))
         .route("/api/v1/admin/tsdb/delete_series", admin::delete_series())
         .route(
             "/api/v1/admin/tsdb/clean_tombstones",
             admin::clean_tombstones(),
         )
+        .route("/api/v1/admin/tsdb/snapshot", admin::snapshot())
 }

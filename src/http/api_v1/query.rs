@@ -110,6 +110,12 @@ impl Drop for Abandon {
 }
 
 async fn evaluate(state: State, asked: Asked, at: At) -> Result<Reply, Failure> {
+    if (state.sheds_queries)() {
+        return Err(Failure::new(
+            ErrorKind::Unavailable,
+            "memory is short: queries are refused until it is below 90% of --memory.limit",
+        ));
+    }
     let queued = Instant::now();
     let deadline = queued + asked.timeout;
     let running = state.metrics.gauge(

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::http::state::BuildInfo;
 use crate::http::{Failure, Params, Reply, State};
 use crate::time::WallTime;
-use crate::tsdb::NamedCount;
+use crate::tsdb::{NamedCount, Pressure};
 
 /// The six fields that `/version` and `status/buildinfo` show. No `features`: Grafana would take us for Mimir.
 pub(crate) fn build_info(build: &BuildInfo) -> Value {
@@ -95,5 +95,52 @@ pub(super) async fn tsdb(state: State, params: Params) -> Result<Reply, Failure>
         "labelValueCountByLabelName": list(&stats.values_by_label),
         "memoryInBytesByLabelName": list(&stats.bytes_by_label),
         "seriesCountByLabelValuePair": list(&stats.series_by_pair),
+    })))
+}
+
+/// `GET /api/watchfire/v1/status/memory`: the budget, what is shed, and who grows.
+pub(super) async fn memory(state: State, params: Params) -> Result<Reply, Failure> {
+    let limit = match params.get("limit") {
+        "" => 10,
+        text => text
+            .parse::<usize>()
+            .ok()
+            .filter(|n| (1..=10_000).contains(n))
+            .ok_or_else(|| Failure::bad_data("limit must be a number from 1 to 10000"))?,
+    };
+    let view = std::sync::Arc::clone(&state.memory);
+    let view = tokio::task::spawn_blocking(move || view(limit))
+        .await
+        .map_err(|e| Failure::new(crate::http::ErrorKind::Internal, e.to_string()))?;
+    let sheds = match view.pressure {
+        Pressure::None => "nothing",
+        Pressure::Caches => "caches",
+        Pressure::Queries => "queries",
+        Pressure::Series => "new series of the targets that grow most",
+        Pressure::AllSeries => "all new series",
+    };
+    let growth: Vec<Value> = view
+        .growth
+        .iter()
+        .map(|growth| {
+            json!({
+                "job": growth.origin.job,
+                "instance": growth.origin.instance,
+                "newSeries": growth.series,
+                "refusedSeries": growth.refused,
+                "metric": growth.metric,
+                "label": growth.label,
+            })
+        })
+        .collect();
+    Ok(Reply::json(&json!({
+        "limitBytes": view.limit,
+        "usedBytes": view.used,
+        "sheds": sheds,
+        "refusedSeries": view.refused,
+        "series": view.series,
+        "sampleBytes": view.sample_bytes,
+        "blockBytes": view.block_bytes,
+        "growth": growth,
     })))
 }

@@ -128,6 +128,20 @@ impl Block {
         }
     }
 
+    /// Reads all of a block's file; returns how many pages and bytes there are, and the first damage.
+    pub(crate) fn verify(
+        disk: &Arc<dyn Disk>,
+        path: &str,
+        number: u64,
+    ) -> Result<(u64, u64, Option<(u64, String)>), Error> {
+        recover::verify(&*disk.open(path)?, number)
+    }
+
+    /// Lets go of what is only kept to be quick.
+    pub(crate) fn drop_cache(&self) {
+        *self.recent.lock() = None;
+    }
+
     fn open_tail(disk: &Arc<dyn Disk>, number: u64) -> Result<(Self, Vec<SeriesSpan>), Error> {
         let file = disk.open(&path(number))?;
         let bytes = file.size()?;

@@ -134,6 +134,46 @@ impl Found {
     }
 }
 
+/// Reads every frame of a block; returns how many pages and bytes there are, and the first damage.
+pub(super) fn verify(
+    file: &dyn File,
+    number: u64,
+) -> Result<(u64, u64, Option<(u64, String)>), Error> {
+    let bytes = file.size()?;
+    let (mut offset, mut pages, mut last) = (0, 0, 0);
+    while offset < bytes {
+        let head = read_range(file, offset, HEADER_BYTES as u64)?;
+        let length = frame::Header::parse(&head)
+            .map(|head| HEADER_BYTES as u64 + u64::from(head.length))
+            .filter(|length| *length <= FRAME_BYTES_MAX.min(bytes - offset));
+        let frame = match length {
+            Some(length) => read_range(file, offset, length)?,
+            None => Vec::new(),
+        };
+        let Some(good) = Frames::new(&frame, 0, number).next() else {
+            return Ok((pages, bytes, Some((offset, "damaged frame".to_owned()))));
+        };
+        last = good.kind;
+        if good.kind == PAGE {
+            pages += 1;
+            let read = Page::parse(good.payload).and_then(|page| {
+                let mut read = Ok(());
+                page.walk(|_, places| {
+                    read = places.iter().try_for_each(|place| place.read().map(drop));
+                    read.is_ok()
+                })?;
+                read
+            });
+            if let Err(e) = read {
+                return Ok((pages, bytes, Some((offset, e.to_string()))));
+            }
+        }
+        offset += frame.len() as u64;
+    }
+    let cut = (last != FOOTER).then(|| (bytes, "the end is missing".to_owned()));
+    Ok((pages, bytes, cut))
+}
+
 /// The next place from `offset` on where a good frame begins; the end when there is none.
 fn next_frame(file: &dyn File, mut offset: u64, end: u64, number: u64) -> Result<u64, Error> {
     while offset < end {

@@ -60,6 +60,11 @@ impl Index {
             .copied()
     }
 
+    /// Whether some series has a label with this value.
+    pub(crate) fn contains(&self, name: &str, value: &str) -> bool {
+        self.find(name, value).is_some()
+    }
+
     /// The numbers of a label set's pairs; `None` when one of them is not known.
     pub(crate) fn pair_ids(&self, labels: &Labels) -> Option<PairIds> {
         labels
