@@ -189,6 +189,7 @@ impl Db {
             None => Vec::new(),
         };
         let gone: Vec<u64> = blocks.iter().map(|block| block.number()).collect();
+        self.check_open()?;
         {
             let mut manifest = self.manifest.lock();
             if !gone.iter().all(|number| manifest.blocks.contains(number)) {

@@ -362,6 +362,8 @@ impl Db {
             wal.take_unsynced()
         };
         let synced = job.map_or(Ok(()), |job| job.run());
+        // A merge that is under way sees that the store is closed and gives up; then nobody writes any more.
+        drop(self.compaction.lock());
         self.lock.lock().take();
         written.and(synced)
     }

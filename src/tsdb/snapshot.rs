@@ -109,10 +109,10 @@ fn verify_at(disk: &Arc<dyn Disk>, root: &str) -> Result<Verified, Error> {
         let path = format!("{root}{}", block::path(*number));
         verified.blocks += 1;
         check(&path, &mut verified, |verified| {
-            let (pages, bytes, bad) = Block::verify(disk, &path, *number)?;
-            verified.pages += pages;
-            verified.bytes += bytes;
-            Ok(bad)
+            let checked = Block::verify(disk, &path, *number)?;
+            verified.pages += checked.pages;
+            verified.bytes += checked.bytes;
+            Ok(checked.damage)
         })?;
     }
     for name in &manifest.catalog {

@@ -50,32 +50,40 @@ struct Run {
 
 #[test]
 fn crashes_lose_nothing_that_was_promised() {
-    for seed in crate::seeds(200) {
-        let modes = [
-            Mode::Kill,
-            Mode::PowerCut,
-            Mode::Failures,
-            Mode::FullDisk,
-            Mode::BitFlips,
-        ];
-        let mut run = Run {
-            seed,
-            mode: modes[(seed % 5) as usize],
-            rng: Rng::with_seed(seed),
-            disk: FaultyDisk::new(seed),
-            now_ms: 1_000_000,
-            visible: Samples::new(),
-            synced: Samples::new(),
-            volatile: false,
-            doubtful: Samples::new(),
-            deleted: Samples::new(),
-            power_was_cut: false,
-            written: Samples::new(),
-            batches: Vec::new(),
-        };
-        for _ in 0..6 {
-            run.life();
-        }
+    crate::seeds(200).for_each(run);
+}
+
+/// 47: series that only a segment named whose sync failed. 1000: a late sample at a deleted time, in a block.
+#[test]
+fn seeds_that_found_a_mistake_stay_good() {
+    [47, 1000].into_iter().for_each(run);
+}
+
+fn run(seed: u64) {
+    let modes = [
+        Mode::Kill,
+        Mode::PowerCut,
+        Mode::Failures,
+        Mode::FullDisk,
+        Mode::BitFlips,
+    ];
+    let mut run = Run {
+        seed,
+        mode: modes[(seed % 5) as usize],
+        rng: Rng::with_seed(seed),
+        disk: FaultyDisk::new(seed),
+        now_ms: 1_000_000,
+        visible: Samples::new(),
+        synced: Samples::new(),
+        volatile: false,
+        doubtful: Samples::new(),
+        deleted: Samples::new(),
+        power_was_cut: false,
+        written: Samples::new(),
+        batches: Vec::new(),
+    };
+    for _ in 0..6 {
+        run.life();
     }
 }
 

@@ -29,6 +29,7 @@ pub(crate) use run::{Run, RunSamples, Runs};
 pub(crate) use write::{Plan, Writer};
 
 use page::Page;
+use recover::Checked;
 
 /// The folder of the blocks.
 pub(crate) const DIR: &str = "tsdb/block";
@@ -128,12 +129,8 @@ impl Block {
         }
     }
 
-    /// Reads all of a block's file; returns how many pages and bytes there are, and the first damage.
-    pub(crate) fn verify(
-        disk: &Arc<dyn Disk>,
-        path: &str,
-        number: u64,
-    ) -> Result<(u64, u64, Option<(u64, String)>), Error> {
+    /// Reads all of a block's file.
+    pub(crate) fn verify(disk: &Arc<dyn Disk>, path: &str, number: u64) -> Result<Checked, Error> {
         recover::verify(&*disk.open(path)?, number)
     }
 

@@ -134,11 +134,17 @@ impl Found {
     }
 }
 
-/// Reads every frame of a block; returns how many pages and bytes there are, and the first damage.
-pub(super) fn verify(
-    file: &dyn File,
-    number: u64,
-) -> Result<(u64, u64, Option<(u64, String)>), Error> {
+/// What a look through a block's file found.
+#[derive(Debug, Default)]
+pub(crate) struct Checked {
+    pub(crate) pages: u64,
+    pub(crate) bytes: u64,
+    /// The first damage: where, and what.
+    pub(crate) damage: Option<(u64, String)>,
+}
+
+/// Reads every frame of a block.
+pub(super) fn verify(file: &dyn File, number: u64) -> Result<Checked, Error> {
     let bytes = file.size()?;
     let (mut offset, mut pages, mut last) = (0, 0, 0);
     while offset < bytes {
@@ -151,7 +157,12 @@ pub(super) fn verify(
             None => Vec::new(),
         };
         let Some(good) = Frames::new(&frame, 0, number).next() else {
-            return Ok((pages, bytes, Some((offset, "damaged frame".to_owned()))));
+            let damage = Some((offset, "damaged frame".to_owned()));
+            return Ok(Checked {
+                pages,
+                bytes,
+                damage,
+            });
         };
         last = good.kind;
         if good.kind == PAGE {
@@ -165,13 +176,22 @@ pub(super) fn verify(
                 read
             });
             if let Err(e) = read {
-                return Ok((pages, bytes, Some((offset, e.to_string()))));
+                let damage = Some((offset, e.to_string()));
+                return Ok(Checked {
+                    pages,
+                    bytes,
+                    damage,
+                });
             }
         }
         offset += frame.len() as u64;
     }
-    let cut = (last != FOOTER).then(|| (bytes, "the end is missing".to_owned()));
-    Ok((pages, bytes, cut))
+    let damage = (last != FOOTER).then(|| (bytes, "the end is missing".to_owned()));
+    Ok(Checked {
+        pages,
+        bytes,
+        damage,
+    })
 }
 
 /// The next place from `offset` on where a good frame begins; the end when there is none.
