@@ -541,12 +541,20 @@ impl Printer {
                 Some(text) => text.to_owned(),
                 None => exponent_form(v, precision.unwrap_or(6)),
             },
+            'x' | 'X' => match special(v) {
+                Some(text) => text.to_owned(),
+                None => hex_form(v, precision),
+            },
+            'b' => match special(v) {
+                Some(text) => text.to_owned(),
+                None => binary_form(v),
+            },
             _ => return self.bad_verb(value, verb),
         };
-        let text = if matches!(verb, 'G' | 'E') {
-            text.replace('e', "E")
-        } else {
-            text
+        let text = match verb {
+            'G' | 'E' => text.replace('e', "E"),
+            'X' if v.is_finite() => text.to_uppercase(),
+            _ => text,
         };
         let (sign, digits) = match text.strip_prefix(['-', '+']) {
             Some(digits) => (&text[..1], digits),
@@ -618,6 +626,64 @@ fn leading_number(text: &str) -> (Option<usize>, &str) {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, rest) = text.split_at(digits);
     (number.parse().ok().filter(|n| *n <= 1_000_000), rest)
+}
+
+/// The mantissa with its leading one, and the exponent of its last bit.
+fn parts(v: f64) -> (u64, i32) {
+    let bits = v.to_bits();
+    let fraction = bits & ((1 << 52) - 1);
+    match (bits >> 52) as i32 & 0x7ff {
+        0 => (fraction, -1074),
+        exponent => (fraction | 1 << 52, exponent - 1075),
+    }
+}
+
+/// `-4503599627370496p-52`.
+fn binary_form(v: f64) -> String {
+    let (mantissa, exponent) = parts(v);
+    let sign = if v.is_sign_negative() { "-" } else { "" };
+    format!("{sign}{mantissa}p{exponent:+}")
+}
+
+/// `0x1.8p+01`, rounded to so many digits, halves to even.
+fn hex_form(v: f64, precision: Option<usize>) -> String {
+    const DIGITS: usize = 13;
+    let sign = if v.is_sign_negative() { "-" } else { "" };
+    let (mut mantissa, mut exponent) = parts(v);
+    if mantissa != 0 {
+        // Small numbers too begin with a one.
+        let shift = mantissa.leading_zeros() as i32 - 11;
+        mantissa <<= shift;
+        exponent += 52 - shift;
+    } else {
+        exponent = 0;
+    }
+    if let Some(digits) = precision.filter(|digits| *digits < DIGITS) {
+        let dropped = 4 * (DIGITS - digits);
+        let (rest, half) = (mantissa & ((1 << dropped) - 1), 1_u64 << (dropped - 1));
+        mantissa >>= dropped;
+        if rest > half || (rest == half && mantissa & 1 == 1) {
+            mantissa += 1;
+        }
+        mantissa <<= dropped;
+        if mantissa >> 53 != 0 {
+            mantissa >>= 1;
+            exponent += 1;
+        }
+    }
+    let fraction = format!("{:013x}", mantissa & ((1 << 52) - 1));
+    let fraction = match precision {
+        None => fraction.trim_end_matches('0').to_owned(),
+        Some(digits) if digits <= DIGITS => fraction[..digits].to_owned(),
+        Some(digits) => format!("{fraction:0<digits$}"),
+    };
+    let dot = if fraction.is_empty() { "" } else { "." };
+    let exponent_sign = if exponent < 0 { '-' } else { '+' };
+    format!(
+        "{sign}0x{}{dot}{fraction}p{exponent_sign}{:02}",
+        mantissa >> 52,
+        exponent.abs()
+    )
 }
 
 fn special(v: f64) -> Option<&'static str> {
@@ -728,6 +794,23 @@ mod tests {
 
     fn p(format: &str, args: &[Value]) -> String {
         sprintf(format, args).unwrap()
+    }
+
+    #[test]
+    fn floats_show_their_bits_as_in_go() {
+        for (format, v, want) in [
+            ("%x", 1e3, "0x1.f4p+09"),
+            ("%X", -1.5, "-0X1.8P+00"),
+            ("%.0x", 1.5, "0x1p+01"),
+            ("%.3x", 1.0, "0x1.000p+00"),
+            ("%x", 0.0, "0x0p+00"),
+            ("%x", 5e-324, "0x1p-1074"),
+            ("%b", 1.0, "4503599627370496p-52"),
+            ("%x", f64::INFINITY, "+Inf"),
+            ("% x", 2.0, " 0x1p+01"),
+        ] {
+            assert_eq!(p(format, &[Value::Float(v)]), want, "{format}");
+        }
     }
 
     #[test]

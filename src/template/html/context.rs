@@ -84,6 +84,13 @@ impl State {
         )
     }
 
+    pub(super) const fn is_script_literal(self) -> bool {
+        matches!(
+            self,
+            Self::JsDoubleQuoted | Self::JsSingleQuoted | Self::JsTemplate | Self::JsRegexp
+        )
+    }
+
     pub(super) const fn is_in_tag(self) -> bool {
         matches!(
             self,

@@ -125,6 +125,28 @@ fn of(name: &str) -> String {
     }
 }
 
+/// A literal of a script in which nothing looks like a tag that begins or ends scripts or a comment; `None`
+/// when nothing does.
+fn without_script_tags(literal: &[u8]) -> Option<Vec<u8>> {
+    let is_tag = |rest: &[u8]| {
+        [&b"<script"[..], b"</script", b"<!--"].iter().any(|tag| {
+            rest.get(..tag.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(tag))
+        })
+    };
+    let mut out = Vec::with_capacity(literal.len() + 8);
+    let mut found = false;
+    for (at, byte) in literal.iter().enumerate() {
+        if *byte == b'<' && is_tag(&literal[at..]) {
+            out.extend_from_slice(b"\\x3C");
+            found = true;
+        } else {
+            out.push(*byte);
+        }
+    }
+    found.then_some(out)
+}
+
 const REENTRY: &str = "on range loop re-entry: ";
 
 /// compat: what goes wrong when a loop's body is looked at for its second turn says so, and an error
@@ -350,6 +372,13 @@ impl Planner<'_> {
                     _ => 2,
                 };
                 out.extend_from_slice(&s[written..end.saturating_sub(marker).max(written)]);
+                written = end;
+            }
+            if c.state.is_script_literal()
+                && let Some(escaped) = without_script_tags(&s[at..end])
+            {
+                out.extend_from_slice(&s[written..at]);
+                out.extend_from_slice(&escaped);
                 written = end;
             }
             if read == 0 && next == c {

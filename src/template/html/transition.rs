@@ -293,6 +293,10 @@ fn special_tag_end(c: Context, s: &[u8]) -> Option<usize> {
     if c.element == Element::None || c.state.is_in_tag() {
         return None;
     }
+    // compat: what looks like the end of a script inside of its literals and comments is none.
+    if c.element == Element::Script && (c.state.is_script_literal() || c.state.is_comment()) {
+        return None;
+    }
     let name = c.element.name().as_bytes();
     let mut from = 0;
     while let Some(at) = find(&s[from..], b"</").map(|at| from + at) {
