@@ -3,8 +3,8 @@ use std::sync::Arc;
 use crate::rules::file::{self, FileGroup, FileOptions};
 use crate::text::yaml::{self, Document};
 
-use super::Finding;
 use super::lint::{duplicate, errors};
+use super::{Finding, fix};
 
 /// What is to say on a rule file.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -31,9 +31,18 @@ impl RuleFile {
     /// Reads the groups of a document; what is wrong with the others comes as findings.
     pub fn new(name: &str, document: Document, options: &FileOptions) -> (Self, Vec<Finding>) {
         let (read, problems) = file::read(&document, &document.root, options);
+        let moves = fix::of_misplaced_fields(&document, &problems);
+        let doubles = fix::of_duplicate_keys(&document, &problems);
         let findings = problems
             .into_iter()
-            .map(|problem| Finding::refused(&errors::RULE, name, &document.source, problem))
+            .zip(moves.into_iter().zip(doubles))
+            .map(|(problem, (moved, double))| {
+                let finding = Finding::refused(&errors::RULE, name, &document.source, problem);
+                match moved.or(double) {
+                    Some(fix) => finding.with_fix(fix),
+                    None => finding,
+                }
+            })
             .collect();
         let file = Self {
             name: name.to_owned(),
@@ -53,6 +62,10 @@ impl RuleFile {
             Err(problem) => {
                 let source: Arc<str> = Arc::from(&*String::from_utf8_lossy(bytes));
                 let finding = Finding::refused(&errors::RULE, name, &source, problem);
+                let finding = match fix::of_unquoted_templates(&source) {
+                    Some(fix) => finding.with_fix(fix),
+                    None => finding,
+                };
                 (None, vec![finding])
             }
         }

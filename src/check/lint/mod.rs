@@ -7,7 +7,7 @@
 //! [`Baseline::filter`], then show.
 //!
 //! To add a check, write its page and function beside a check of the same kind, add the page to the
-//! catalogue, and call the function in `check_rules` or `run`. What a check must know of an expression it
+//! catalogue, and call the function in `check_all`. What a check must know of an expression it
 //! asks [`crate::check::analysis`].
 
 mod alerts;
@@ -28,6 +28,7 @@ mod path;
 mod policy;
 mod presence;
 mod regexp;
+mod routing;
 mod subject;
 mod templates;
 #[cfg(test)]
@@ -36,7 +37,7 @@ mod windows;
 
 use std::collections::BTreeMap;
 
-use crate::check::{Finding, RuleFile, Severity};
+use crate::check::{Finding, RuleFile, Severity, fix};
 use crate::config::lint::{LintLevel, LintOptions};
 use crate::text::suggest;
 use crate::text::yaml::Document;
@@ -111,8 +112,22 @@ static CATALOGUE: &[&Page] = &[
     &groups::OVERWRITES,
     &groups::RECORDS_ITSELF,
     &naming::MISSPELT_VALUE,
+    &routing::UNREACHABLE,
+    &routing::UNUSED_RECEIVER,
+    &routing::NOT_ROUTED,
+    &routing::GROUP_BY,
+    &routing::EQUAL,
+    &routing::MUTES_NOTHING,
+    &routing::LOOP,
+    &routing::REPEAT,
+    &routing::REPEAT_RETENTION,
+    &routing::UNUSED_INTERVAL,
+    &routing::NEVER_TAKEN,
+    &fix::MATCHERS_PAGE,
     &errors::LATER_DOCUMENT,
     &errors::METRICS,
+    &fix::ORDER_PAGE,
+    &fix::FORMAT_PAGE,
 ];
 
 /// promtool's own lint: rules of a file with the same name and the same labels.
@@ -147,17 +162,18 @@ pub fn unknown_checks(options: &LintOptions) -> Vec<(String, Option<&'static str
 pub fn run(subjects: Subjects<'_>, options: &LintOptions) -> Vec<Finding> {
     let world = World { subjects, options };
     let mut findings = Vec::new();
-    check_rules(&world, &mut findings);
+    check_all(&world, &mut findings);
     silence(&world, &mut findings);
     apply_severities(options, &mut findings);
     sort(&mut findings);
     findings
 }
 
-fn check_rules(world: &World<'_>, out: &mut Vec<Finding>) {
+fn check_all(world: &World<'_>, out: &mut Vec<Finding>) {
     let mut presence = presence::Presence::default();
     let mut names = naming::Names::default();
     let mut recorded = groups::Recorded::default();
+    let mut alerts = routing::Alerts::default();
     for file in world.subjects.rules {
         Subject::each(file, |subject| {
             comparison::check(world, subject, out);
@@ -175,12 +191,20 @@ fn check_rules(world: &World<'_>, out: &mut Vec<Finding>) {
             presence.see(subject);
             names.see(subject);
             recorded.see(subject, out);
+            if world.subjects.routing.is_some() {
+                alerts.see(subject);
+            }
         });
         groups::of_file(file, out);
+        out.extend(fix::unordered_keys(file));
     }
     presence.finish(world, out);
     names.finish(out);
     recorded.finish(out);
+    routing::check(world, &alerts, out);
+    if let Some(routing) = world.subjects.routing {
+        out.extend(fix::deprecated_matchers(routing));
+    }
 }
 
 /// Takes away what comments silence, and tells of comments that name no check.
