@@ -4,8 +4,10 @@
 //! - [`dependencies`]: which library serves what, and why it was chosen
 //! - [`compat`]: the compatibility ledger against Prometheus 3.14 and Alertmanager 0.34
 //! - [`disk_format`]: the bytes on disk
+//! - [`lint`]: the checks of rules and routes, and how precise they are
 
 pub mod architecture;
 pub mod compat;
 pub mod dependencies;
 pub mod disk_format;
+pub mod lint;

@@ -2,9 +2,8 @@
 //!
 //! A [`Fix`] comes with the finding that it mends. [`repair`] applies the fixes of a file, reads the result
 //! again and finds what is to be mended next; it refuses a result that does not load, or that means
-//! something else than before. [`unified_diff`] shows what changes.
+//! something else than before.
 
-mod diff;
 mod duplicates;
 mod format;
 mod lines;
@@ -19,7 +18,6 @@ use std::ops::Range;
 use crate::check::{Finding, RuleFile};
 use crate::rules::file::FileOptions;
 
-pub use diff::unified_diff;
 pub(super) use duplicates::of_duplicate_keys;
 pub(super) use format::PAGE as FORMAT_PAGE;
 pub use format::unformatted;

@@ -116,16 +116,6 @@ fn changes_of_meaning_are_refused() {
     assert!(meaning::check(&one, &one.replace("expr", "exp"), kind).is_err());
 }
 
-#[test]
-fn diffs_are_unified() {
-    let diff = unified_diff("f.yml", "a\nb\n", "a\nc\n");
-    assert_eq!(
-        diff,
-        "--- a/f.yml\n+++ b/f.yml\n@@ -1,2 +1,2 @@\n a\n-b\n+c\n"
-    );
-    assert!(unified_diff("f.yml", "a", "a").is_empty());
-}
-
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
 

@@ -15,7 +15,7 @@ use crate::rules::file::FileOptions;
 use crate::text::yaml::{self, Document, Node, Problem};
 
 use super::lint::errors;
-use super::{Finding, RuleFile};
+use super::{Finding, RuleFile, fix};
 
 /// The object or document that a stretch of a text belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +68,11 @@ pub fn rule_source(name: &str, bytes: &[u8], options: &FileOptions) -> RuleSourc
             found.findings.extend(findings);
             found.findings.extend(later_documents(name, text));
         }
-        Err(problem) => found.findings.push(refused(name, bytes, problem)),
+        Err(problem) => {
+            let mut finding = refused(name, bytes, problem);
+            finding.fix = fix::of_unquoted_templates(text);
+            found.findings.push(finding);
+        }
     }
     found
 }

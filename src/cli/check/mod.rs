@@ -1,6 +1,7 @@
 //! `watchfire check`: configuration, rules and metrics, before they do harm.
 
 mod config;
+mod fix;
 mod format;
 mod input;
 mod lints;

@@ -2,22 +2,25 @@
 
 use clap::{ArgMatches, Command};
 
+use super::fix;
 use super::input::{Input, inputs, takes_all};
 use super::outcome::{Checked, Outcome};
 use super::since::{self, Since};
 use super::{Error, files_argument};
 use crate::alerting::matchers::Syntax;
-use crate::check::lint::Routing;
+use crate::check::lint::{self, Routing, Subjects};
 use crate::check::source::{Origin, router_source};
 use crate::check::{self, Finding};
+use crate::config::lint::LintOptions;
 use crate::daemon::RealFiles;
 use crate::rules::file::FileOptions;
 
 pub(super) fn alertmanager_command() -> Command {
-    Command::new("alertmanager")
+    let command = Command::new("alertmanager")
         .about("Checks alertmanager.yml with the templates that it names, and AlertmanagerConfig objects")
         .arg(files_argument(false))
-        .arg(since::argument())
+        .arg(since::argument());
+    fix::arguments(command)
 }
 
 pub(super) fn web_command() -> Command {
@@ -28,10 +31,13 @@ pub(super) fn web_command() -> Command {
 
 pub(super) fn alertmanager(matches: &ArgMatches) -> Result<Outcome, Error> {
     let since = Since::of(matches)?;
-    let mut outcome = each(matches, |name, bytes| {
+    let (mut found, skipped) = inputs(matches, takes_all);
+    fix::router(matches, &mut found)?;
+    let mut outcome = each((found, skipped), |name, bytes| {
         let (mut findings, origins) = router_source(name, bytes);
         if findings.is_empty() && origins.is_empty() {
             findings = check::router_templates(name, bytes, &RealFiles::default());
+            findings.extend(lint_routes(name, bytes));
         }
         (findings, origins)
     });
@@ -54,14 +60,26 @@ pub(super) fn alertmanager(matches: &ArgMatches) -> Result<Outcome, Error> {
 }
 
 pub(super) fn web(matches: &ArgMatches) -> Outcome {
-    each(matches, |name, bytes| (check::web(name, bytes), Vec::new()))
+    each(inputs(matches, takes_all), |name, bytes| {
+        (check::web(name, bytes), Vec::new())
+    })
+}
+
+/// What the checks say of routes that load: warnings, which end nothing.
+fn lint_routes(name: &str, bytes: &[u8]) -> Vec<Finding> {
+    let text = String::from_utf8_lossy(bytes);
+    let routing = Routing::parse(name, &text, Syntax::default());
+    let subjects = Subjects {
+        routing: routing.as_ref(),
+        ..Subjects::default()
+    };
+    lint::run(subjects, &LintOptions::default())
 }
 
 fn each(
-    matches: &ArgMatches,
+    (inputs, skipped): (Vec<Input>, usize),
     check: impl Fn(&str, &[u8]) -> (Vec<Finding>, Vec<Origin>),
 ) -> Outcome {
-    let (inputs, skipped) = inputs(matches, takes_all);
     let checked = inputs.into_iter().map(|Input { name, bytes }| {
         let (findings, origins) = match bytes {
             Ok(bytes) => check(&name, &bytes),

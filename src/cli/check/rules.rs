@@ -2,6 +2,7 @@
 
 use clap::{ArgMatches, Command};
 
+use super::fix;
 use super::input::{Input, inputs, no_rules};
 use super::lints::{DUPLICATES, Lints, arguments, rule_options};
 use super::outcome::{Checked, Outcome};
@@ -18,18 +19,20 @@ pub(super) fn command() -> Command {
     let command = Command::new("rules")
         .about("Checks rule files and PrometheusRule objects; standard input when none is given")
         .arg(files_argument(false))
-        .arg(since::argument());
-    arguments(command)
+        .arg(since::argument())
+        .arg(fix::format_argument());
+    arguments(fix::arguments(command))
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Result<Outcome, Error> {
     let lints = Lints::new(matches)?;
     let since = Since::of(matches)?;
-    let (inputs, skipped) = match &since {
+    let (mut inputs, skipped) = match &since {
         Some(since) if !matches.contains_id("files") => (since.inputs(), 0),
         _ => inputs(matches, no_rules),
     };
     let options = rule_options(matches, ValidationScheme::default());
+    fix::rules(matches, &mut inputs, options)?;
     let mut outcome = Outcome {
         skipped,
         ..Outcome::default()

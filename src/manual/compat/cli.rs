@@ -13,6 +13,7 @@
 //! | `amtool config routes show, test` | `watchfire routes show, test`; files of cases beside labels (`check::routing`) | `tests/peers/amtool.rs` |
 //! | `amtool check-config`, `cluster show` | `watchfire check alertmanager`; there is no cluster | |
 //! | | our own: `why`, `receivers test`, `dead-letters` | `cli::why`, `daemon::notify_loop::trial` |
+//! | pint's checks that need no server | `check rules --lint all`, `watchfire explain`; [`lint`](crate::manual::lint) compares | `tests/lint.rs` |
 //! | `promtool check healthy, ready` | `watchfire healthcheck` | |
 //! | `promtool check config, rules, metrics, web-config`, `amtool check-config` | `watchfire check`: same verdicts and exit codes; also Kubernetes objects, folders, patterns, other formats | groups config, rule-format, promtool-runs, rules-wild; `check::source` |
 //! | `promtool test rules`: file format, verdicts, `--run`, `--debug`, `--diff`, `--junit`, `--ignore-unknown-fields` | same verdicts; rules that can neither decide nor fail a test group are not evaluated | `rules::unit_test::tests`, groups unit-tests and rules-wild |
