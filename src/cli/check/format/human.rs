@@ -84,7 +84,7 @@ pub(in crate::cli::check) fn finding(finding: &Finding, origin: Option<&Origin>)
         group = group.element(
             Snippet::source(window.text)
                 .path(&finding.file)
-                .line_start(window.first_line)
+                .line_start(place.line.saturating_sub(window.lines_above).max(1))
                 .fold(true)
                 .annotation(AnnotationKind::Primary.span(window.start..window.end)),
         );
@@ -137,7 +137,8 @@ fn notes(finding: &Finding, origin: Option<&Origin>) -> Vec<String> {
 /// The lines around a finding, so that drawing does not look at the whole file.
 struct Window<'s> {
     text: &'s str,
-    first_line: usize,
+    /// Lines in it above the finding. Counting all lines above would take long for files with many.
+    lines_above: usize,
     start: usize,
     end: usize,
 }
@@ -157,10 +158,10 @@ impl<'s> Window<'s> {
                 None => break,
             };
         }
-        let first_line = source[..from].bytes().filter(|b| *b == b'\n').count() + 1;
+        let lines_above = source[from..start].matches('\n').count();
         Self {
             text: &source[from..line_end],
-            first_line,
+            lines_above,
             start: start - from,
             end: (end - from).max(start - from),
         }
@@ -196,7 +197,7 @@ mod tests {
         let start = source.find('x').unwrap();
         let window = Window::around(source, start, source.len());
         assert_eq!(window.text, "2\n3\n4 é x");
-        assert_eq!(window.first_line, 2);
+        assert_eq!(window.lines_above, 2);
         assert_eq!(&window.text[window.start..window.end], "x");
         for at in 0..=source.len() + 3 {
             Window::around(source, at, at + 100);
