@@ -88,6 +88,20 @@ impl Series<'_> {
             } => parts.labels(body, family),
         }
     }
+
+    /// The names of labels that are exposed with empty values, which [`Self::labels`] leaves out.
+    pub fn empty_labels(&self) -> Vec<String> {
+        match self.source {
+            Source::Built(_) => Vec::new(),
+            Source::Key(key) => empty_in_key(key),
+            Source::Text { body, parts, .. } => parts
+                .pairs
+                .iter()
+                .filter(|(_, value)| value.is_empty())
+                .filter_map(|(name, _)| Some(unescape(text(body, name).ok()?).into_owned()))
+                .collect(),
+        }
+    }
 }
 
 impl Parts {
@@ -122,6 +136,20 @@ fn labels_of_key(key: &[u8]) -> Result<Labels, Error> {
         pairs.push((name, value));
     }
     sorted_labels(pairs)
+}
+
+fn empty_in_key(key: &[u8]) -> Vec<String> {
+    let mut parts = key
+        .split(|b| *b == KEY_SEPARATOR)
+        .map(|part| std::str::from_utf8(part).unwrap_or_default())
+        .skip(1);
+    let mut names = Vec::new();
+    while let (Some(name), Some(value)) = (parts.next(), parts.next()) {
+        if value.is_empty() {
+            names.push(name.to_owned());
+        }
+    }
+    names
 }
 
 /// Builds a set from pairs in any order; a name that comes twice is an error.

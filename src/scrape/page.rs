@@ -247,8 +247,13 @@ impl Context<'_> {
     /// The final labels of a series that is not known; `None` when relabeling drops it.
     fn new_labels(&self, series: &Series<'_>) -> Result<Option<Labels>, Error> {
         let exposed = series.labels()?;
-        let Some(labels) = series_labels::of_sample(&exposed, &self.target.labels, self.options)
-        else {
+        let emptied = if self.options.honor_labels {
+            series.empty_labels()
+        } else {
+            Vec::new()
+        };
+        let own = &self.target.labels;
+        let Some(labels) = series_labels::of_sample(&exposed, &emptied, own, self.options) else {
             return Ok(None);
         };
         let Some(metric) = labels.metric_name() else {

@@ -4,14 +4,21 @@ use super::JobOptions;
 use crate::model::{Labels, LabelsBuilder};
 use crate::relabel;
 
-/// Gives a scraped series its final labels; `None` when metric relabeling drops it.
-pub(super) fn of_sample(exposed: &Labels, target: &Labels, options: &JobOptions) -> Option<Labels> {
+/// Gives a scraped series its final labels; `None` when metric relabeling drops it. `emptied` names the
+/// labels that it exposes without a value: where labels are honored, the target's own do not fill them.
+pub(super) fn of_sample(
+    exposed: &Labels,
+    emptied: &[String],
+    target: &Labels,
+    options: &JobOptions,
+) -> Option<Labels> {
     let mut builder = LabelsBuilder::from(exposed);
     let mut conflicts: Vec<(&str, &str)> = Vec::new();
     for (name, value) in target {
         match exposed.get(name) {
             Some(_) if options.honor_labels => continue,
             Some(own) => conflicts.push((name, own)),
+            None if options.honor_labels && emptied.iter().any(|e| e == name) => continue,
             None => {}
         }
         builder.set(name, value);
@@ -43,7 +50,9 @@ mod tests {
         let target = Labels::from_pairs([("job", "target"), ("instance", "h")]);
         let options = JobOptions::default();
         assert_eq!(
-            of_sample(&exposed, &target, &options).unwrap().to_string(),
+            of_sample(&exposed, &[], &target, &options)
+                .unwrap()
+                .to_string(),
             r#"{__name__="m", exported_exported_job="own", exported_job="x", instance="h", job="target"}"#
         );
         let options = JobOptions {
@@ -51,8 +60,17 @@ mod tests {
             ..options
         };
         assert_eq!(
-            of_sample(&exposed, &target, &options).unwrap().to_string(),
+            of_sample(&exposed, &[], &target, &options)
+                .unwrap()
+                .to_string(),
             r#"{__name__="m", exported_job="x", instance="h", job="own"}"#
+        );
+        let emptied = ["instance".to_owned()];
+        assert_eq!(
+            of_sample(&exposed, &emptied, &target, &options)
+                .unwrap()
+                .to_string(),
+            r#"{__name__="m", exported_job="x", job="own"}"#
         );
     }
 }

@@ -43,7 +43,7 @@ pub struct Request {
     pub timeout: Duration,
     /// An answer of this many bytes (unpacked) or more is an error; 0 for [`BODY_LIMIT_DEFAULT`].
     pub body_limit: u64,
-    /// Whether gzip is offered. A gzip answer is unpacked only then.
+    /// Whether gzip is offered. compat: an answer that is packed all the same is unpacked.
     pub gzip: bool,
 }
 
@@ -338,11 +338,10 @@ impl Client {
 
     async fn read(&self, request: &Request, answer: Answer) -> Result<Response, Error> {
         let (parts, incoming) = answer.response.into_parts();
-        let gzip = request.gzip
-            && parts
-                .headers
-                .get(CONTENT_ENCODING)
-                .is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"gzip"));
+        let gzip = parts
+            .headers
+            .get(CONTENT_ENCODING)
+            .is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"gzip"));
         let limit = if request.body_limit == 0 {
             BODY_LIMIT_DEFAULT
         } else {

@@ -68,7 +68,10 @@ pub(super) fn protocol(error: &hyper::Error) -> Error {
     let mut source: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(error);
     while let Some(inner) = source {
         if let Some(io) = inner.downcast_ref::<std::io::Error>() {
-            return tls_error(io);
+            return match io.kind() {
+                std::io::ErrorKind::UnexpectedEof => Error::Protocol("unexpected EOF".to_owned()),
+                _ => tls_error(io),
+            };
         }
         source = inner.source();
     }
