@@ -190,11 +190,15 @@ fn sighup_reloads_and_a_bad_file_changes_nothing() {
         "the place must be told: {log}"
     );
     assert_eq!(pools(port), ["page"]);
-    let before = query(port, "scrapes_total")[0]["value"][1].clone();
+    let scrapes = || {
+        let found = query(port, "scrapes_total");
+        found.first().map(|sample| sample["value"][1].clone())
+    };
+    wait_for("a scrape", LONG, || scrapes().is_some());
+    let before = scrapes();
     wait_for("scrapes to go on", LONG, || {
-        query(port, "scrapes_total")
-            .first()
-            .is_some_and(|sample| sample["value"][1] != before)
+        let now = scrapes();
+        now.is_some() && now != before
     });
     std::fs::write(folder.join("rules.yaml"), rules).unwrap();
     daemon.process.signal("HUP");
