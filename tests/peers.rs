@@ -12,8 +12,14 @@
 
 #[path = "peers/amtool.rs"]
 mod amtool;
+#[path = "peers/pages.rs"]
+mod pages;
+#[path = "peers/protobuf.rs"]
+mod protobuf;
 #[path = "peers/queries.rs"]
 mod queries;
+#[path = "peers/scrape_edges.rs"]
+mod scrape_edges;
 mod support;
 
 use std::path::Path;

@@ -9,6 +9,10 @@
     reason = "real processes live on the real clock and disk"
 )]
 
+#[path = "program/discovery.rs"]
+mod discovery;
+#[path = "program/hostile.rs"]
+mod hostile;
 mod support;
 
 use std::collections::BTreeMap;

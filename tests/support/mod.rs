@@ -41,6 +41,11 @@ impl Process {
         Self(child.unwrap_or_else(|e| panic!("cannot start {}: {e}", program.display())))
     }
 
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// Ends it at once, as `kill -9` does.
     pub fn kill(mut self) {
         let _ = self.0.kill();

@@ -4,9 +4,10 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use futures_util::future::join_all;
-use hickory_resolver::TokioResolver;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::rr::{RData, RecordType as Kind};
+use hickory_resolver::{ResolverBuilder, TokioResolver};
 
 use super::{Finds, Refreshes};
 use crate::daemon::Clock;
@@ -27,28 +28,11 @@ pub(super) async fn run(owner: String, options: DnsOptions, finds: Finds, clock:
     loop {
         let began = Instant::now();
         // The system's settings are read anew, so that a change of resolvers needs no restart.
-        match resolver() {
+        match TokioResolver::builder_tokio().and_then(finish) {
             Ok(resolver) => {
-                let asked = options
-                    .names
-                    .iter()
-                    .map(|name| ask(&resolver, name, &options));
-                let mut groups = Vec::new();
-                for (name, answer) in options.names.iter().zip(join_all(asked).await) {
-                    lookups.inc();
-                    match answer {
-                        Ok(group) => groups.push(group),
-                        // compat: what a name resolved to before stays.
-                        Err(why) => {
-                            failures.inc();
-                            tracing::error!(
-                                job = owner,
-                                name,
-                                "Error refreshing DNS targets: {why}"
-                            );
-                        }
-                    }
-                }
+                lookups.add(options.names.len() as f64);
+                let groups = refresh(&resolver, &owner, &options).await;
+                failures.add((options.names.len() - groups.len()) as f64);
                 finds.update(groups);
             }
             Err(why) => {
@@ -61,11 +45,29 @@ pub(super) async fn run(owner: String, options: DnsOptions, finds: Finds, clock:
     }
 }
 
-fn resolver() -> Result<TokioResolver, NetError> {
-    let mut builder = TokioResolver::builder_tokio()?;
+fn finish(mut builder: ResolverBuilder<TokioRuntimeProvider>) -> Result<TokioResolver, NetError> {
     // Every refresh asks; what lives shorter than the interval must not be remembered.
     builder.options_mut().cache_size = 0;
     builder.build()
+}
+
+/// Asks for every name. Those about which there is no answer are left out.
+async fn refresh(resolver: &TokioResolver, owner: &str, options: &DnsOptions) -> Vec<TargetGroup> {
+    let asked = options
+        .names
+        .iter()
+        .map(|name| ask(resolver, name, options));
+    let mut groups = Vec::new();
+    for (name, answer) in options.names.iter().zip(join_all(asked).await) {
+        match answer {
+            Ok(group) => groups.push(group),
+            // compat: what a name resolved to before stays.
+            Err(why) => {
+                tracing::error!(job = owner, name, "Error refreshing DNS targets: {why}");
+            }
+        }
+    }
+    groups
 }
 
 async fn ask(
@@ -109,30 +111,4 @@ fn record(data: &RData) -> Option<Record> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::str::FromStr as _;
-
-    use hickory_resolver::proto::rr::Name;
-    use hickory_resolver::proto::rr::rdata::{A, CNAME, SRV};
-
-    use super::*;
-
-    #[test]
-    fn records_are_told_as_the_core_wants_them_and_aliases_left_out() {
-        let name = || Name::from_str("db.example.com.").unwrap();
-        let srv = RData::SRV(SRV::new(1, 2, 3306, name()));
-        assert_eq!(
-            record(&srv),
-            Some(Record::Srv {
-                target: "db.example.com.".to_owned(),
-                port: 3306
-            })
-        );
-        let a = RData::A(A::new(10, 0, 0, 1));
-        assert_eq!(
-            record(&a),
-            Some(Record::Address("10.0.0.1".parse().unwrap()))
-        );
-        assert_eq!(record(&RData::CNAME(CNAME(name()))), None);
-    }
-}
+mod tests;

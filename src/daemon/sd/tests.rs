@@ -4,8 +4,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::daemon::testing::{secret, serve};
 use crate::discovery::{FileOptions, HttpOptions};
-use crate::model::http_client::ClientOptions;
+use crate::model::http_client::{BasicAuth, ClientOptions};
 use crate::time::Span;
 
 async fn until(what: &str, mut done: impl FnMut() -> bool) {
@@ -119,4 +120,41 @@ async fn static_groups_are_there_at_once_and_keep_their_order() {
     let options = [Options::Static(vec![group("b"), group("a")])];
     let discovery = Discovery::start("job", &options, Clock::real(), &Registry::default());
     assert_eq!(addresses(&discovery), ["b", "a"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_wants_a_password_is_asked_with_it() {
+    use axum::http::HeaderMap;
+    use axum::response::IntoResponse as _;
+    use axum::routing::get;
+
+    let answer = |headers: HeaderMap| async move {
+        let header = |name: &str| headers.get(name).map(|value| value.as_bytes().to_vec());
+        if header("authorization").as_deref() != Some(b"Basic dTpw") {
+            return axum::http::StatusCode::UNAUTHORIZED.into_response();
+        }
+        let interval = header("x-prometheus-refresh-interval-seconds").unwrap_or_default();
+        let label = String::from_utf8_lossy(&interval).into_owned();
+        let groups = serde_json::json!([{"targets": ["a:1"], "labels": {"every": label}}]);
+        axum::Json(groups).into_response()
+    };
+    let router = axum::Router::new().route("/sd", get(answer));
+    let url = format!("http://{}/sd", serve(router).await);
+    let options = |password: &str| {
+        Options::Http(Box::new(HttpOptions {
+            url: url.clone(),
+            refresh_interval: Span::seconds(30),
+            client: ClientOptions {
+                basic_auth: Some(BasicAuth {
+                    username: secret("u"),
+                    password: secret(password),
+                }),
+                ..ClientOptions::default()
+            },
+        }))
+    };
+    let both = [options("wrong"), options("p")];
+    let discovery = Discovery::start("job", &both, Clock::real(), &Registry::default());
+    until("found", || addresses(&discovery) == ["a:1"]).await;
+    assert_eq!(discovery.groups()[0].labels.get("every"), Some("30"));
 }

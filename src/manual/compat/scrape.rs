@@ -10,6 +10,8 @@
 //! | start timestamps: protobuf and OpenMetrics `_created` | same | group `exposition` |
 //! | `created-timestamp-zero-ingestion`, `st-storage` | same: a 0 where counting began, at most an hour back and once; or the start stored beside the sample | `scrape::tests` |
 //! | type and unit labels | same | group `exposition` |
+//! | what pages become: label conflicts, timestamps, staleness, limits, content types, gzip, histograms, exemplars, metadata | same as a Prometheus 3.5.3 on the same pages | `tests/peers/scrape_edges.rs` |
+//! | targets that mean harm: endless, huge, slow, lying, packed, resetting | cost their own scrapes and bounded memory | `tests/program/hostile.rs` |
 //! | targets: discovered labels, defaults, errors, hash, URL | same | `scrape::target` |
 //! | spreading over the interval, alignment to 2 ms | same formula; the slot is the planned time, not the moment of the first scrape | `scrape::schedule` |
 //! | limits of samples, labels, name and value lengths, buckets, body size, targets | same | `scrape::tests`, `daemon::scrapes` |
