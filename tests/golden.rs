@@ -5,6 +5,9 @@
 use std::path::Path;
 use std::process::Command;
 
+#[path = "golden/tsdb.rs"]
+mod tsdb;
+
 /// Runs the program in `folder`; exit code, standard output and standard error as one text.
 fn run(folder: &Path, args: &[&str]) -> String {
     let out = Command::new(env!("CARGO_BIN_EXE_watchfire"))

@@ -27,6 +27,7 @@ mod serve;
 mod silence;
 mod template;
 mod test;
+mod tsdb;
 mod why;
 
 use std::ffi::OsString;
@@ -104,6 +105,10 @@ const VERBS: &[Verb] = &[
     Verb {
         command: test::command,
         run: test::run,
+    },
+    Verb {
+        command: tsdb::command,
+        run: tsdb::run,
     },
     Verb {
         command: inbox::command,

@@ -26,7 +26,8 @@ struct State {
     durable_names: BTreeMap<String, usize>,
     /// Changes of folders since their last sync, in order.
     pending: Vec<(String, Change)>,
-    inodes: Vec<Inode>,
+    inodes: BTreeMap<usize, Inode>,
+    next_inode: usize,
     locks: BTreeSet<String>,
     /// Counts process deaths; handles of an earlier life are dead.
     life: u64,
@@ -42,6 +43,8 @@ enum Change {
 
 #[derive(Debug, Default)]
 struct Inode {
+    /// Open handles of this life.
+    handles: usize,
     data: Vec<u8>,
     durable: Vec<u8>,
     /// `data` and `durable` agree up to here.
@@ -68,16 +71,13 @@ impl MemoryDisk {
 
     /// The process dies: what was written stays, handles and locks are gone.
     pub fn kill(&self) {
-        let mut state = self.state.lock();
-        state.locks.clear();
-        state.life += 1;
+        self.state.lock().die();
     }
 
     /// The power fails: what was not synced is lost, torn or kept, as `rng` has it.
     pub fn power_cut(&self, rng: &mut Rng) {
         let mut state = self.state.lock();
-        state.locks.clear();
-        state.life += 1;
+        state.die();
         // A folder's changes reach the disk in order; how many, nobody knows.
         let mut cut: BTreeMap<String, usize> = BTreeMap::new();
         for (dir, _) in &state.pending {
@@ -95,9 +95,10 @@ impl MemoryDisk {
             }
         }
         state.names = state.durable_names.clone();
-        for inode in &mut state.inodes {
+        for inode in state.inodes.values_mut() {
             inode.power_cut(rng);
         }
+        state.sweep();
     }
 
     /// Turns one bit of a file over. Out of range does nothing.
@@ -105,7 +106,7 @@ impl MemoryDisk {
         let mut state = self.state.lock();
         let at = (bit / 8) as usize;
         if let Some(inode) = state.names.get(path).copied()
-            && let Some(inode) = state.inodes.get_mut(inode)
+            && let Some(inode) = state.inodes.get_mut(&inode)
             && let Some(byte) = inode.data.get_mut(at)
         {
             *byte ^= 1 << (bit % 8);
@@ -119,7 +120,7 @@ impl MemoryDisk {
     pub(super) fn fail_sync(&self, path: &str) {
         let mut state = self.state.lock();
         if let Some(inode) = state.names.get(path).copied()
-            && let Some(inode) = state.inodes.get_mut(inode)
+            && let Some(inode) = state.inodes.get_mut(&inode)
         {
             let range = inode.common..inode.data.len();
             inode.lost.push(range);
@@ -134,7 +135,7 @@ impl MemoryDisk {
             .capacity
             .map_or(u64::MAX, |capacity| capacity.saturating_sub(state.used()));
         let fits = usize::try_from(room).unwrap_or(usize::MAX).min(bytes.len());
-        if let Some(inode) = state.inodes.get_mut(handle.inode) {
+        if let Some(inode) = state.inodes.get_mut(&handle.inode) {
             inode.data.extend_from_slice(&bytes[..fits]);
         }
         if fits < bytes.len() {
@@ -150,7 +151,7 @@ impl State {
     fn used(&self) -> u64 {
         self.names
             .values()
-            .filter_map(|inode| self.inodes.get(*inode))
+            .filter_map(|inode| self.inodes.get(inode))
             .map(|inode| inode.data.len() as u64)
             .sum()
     }
@@ -165,6 +166,28 @@ impl State {
                 "opened by a process that has died",
             ))
         }
+    }
+
+    /// Ends a life: locks and handles are gone.
+    fn die(&mut self) {
+        self.locks.clear();
+        self.life += 1;
+        for inode in self.inodes.values_mut() {
+            inode.handles = 0;
+        }
+        self.sweep();
+    }
+
+    /// Forgets the bytes of files that nobody can reach any more, by name or by handle, even after a power cut.
+    fn sweep(&mut self) {
+        let linked = self.pending.iter().filter_map(|(_, change)| match change {
+            Change::Link(_, inode) => Some(inode),
+            Change::Rename(..) | Change::Unlink(_) => None,
+        });
+        let named = self.names.values().chain(self.durable_names.values());
+        let reached: BTreeSet<usize> = named.chain(linked).copied().collect();
+        self.inodes
+            .retain(|number, inode| inode.handles > 0 || reached.contains(number));
     }
 
     fn change(&mut self, dir: &str, change: Change) {
@@ -234,10 +257,13 @@ fn apply(names: &mut BTreeMap<String, usize>, change: &Change) {
 
 impl Disk for MemoryDisk {
     fn open(&self, path: &str) -> Result<Box<dyn File>, Error> {
-        let state = self.state.lock();
+        let mut state = self.state.lock();
         let inode = *state.names.get(path).ok_or_else(|| Error::NotFound {
             path: path.to_owned(),
         })?;
+        if let Some(inode) = state.inodes.get_mut(&inode) {
+            inode.handles += 1;
+        }
         Ok(Box::new(Handle {
             disk: self.clone(),
             path: path.to_owned(),
@@ -249,12 +275,13 @@ impl Disk for MemoryDisk {
     fn create(&self, path: &str) -> Result<Box<dyn File>, Error> {
         let mut state = self.state.lock();
         if let Some(inode) = state.names.get(path).copied() {
-            if let Some(inode) = state.inodes.get_mut(inode) {
+            if let Some(inode) = state.inodes.get_mut(&inode) {
                 inode.truncate(0);
             }
         } else {
-            let inode = state.inodes.len();
-            state.inodes.push(Inode::default());
+            let inode = state.next_inode;
+            state.next_inode += 1;
+            state.inodes.insert(inode, Inode::default());
             state.change(parent(path), Change::Link(path.to_owned(), inode));
         }
         drop(state);
@@ -306,6 +333,7 @@ impl Disk for MemoryDisk {
                 state.pending.push((of, change));
             }
         }
+        state.sweep();
         Ok(())
     }
 
@@ -365,9 +393,27 @@ impl Handle {
         state.check(self)?;
         state
             .inodes
-            .get_mut(self.inode)
+            .get_mut(&self.inode)
             .map(work)
             .ok_or_else(|| Error::failed("use", &self.path, "no such inode"))
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        let mut state = self.disk.state.lock();
+        if state.life != self.life {
+            return;
+        }
+        let mut is_last = false;
+        if let Some(inode) = state.inodes.get_mut(&self.inode) {
+            inode.handles -= 1;
+            is_last = inode.handles == 0;
+        }
+        // While it has a name, somebody may open it again.
+        if is_last && !state.names.values().any(|inode| *inode == self.inode) {
+            state.sweep();
+        }
     }
 }
 
@@ -458,6 +504,29 @@ mod tests {
         assert!(file.append(b"hello").unwrap_err().is_full());
         assert_eq!(disk.read("x").unwrap(), b"hell");
         assert_eq!(disk.free_space().unwrap(), 0);
+    }
+
+    #[test]
+    fn removed_files_take_no_memory() {
+        let disk = MemoryDisk::new();
+        let inodes = || disk.state.lock().inodes.len();
+        for _ in 0..10 {
+            let file = disk.create("d/x").unwrap();
+            file.append(b"1").unwrap();
+            disk.sync_dir("d").unwrap();
+            disk.remove("d/x").unwrap();
+            disk.sync_dir("d").unwrap();
+            assert_eq!(inodes(), 1, "who has it open reads on");
+            assert_eq!(file.read_all().unwrap(), b"1");
+            drop(file);
+            assert_eq!(inodes(), 0);
+        }
+        let file = disk.create("d/y").unwrap();
+        disk.sync_dir("d").unwrap();
+        disk.remove("d/y").unwrap();
+        drop(file);
+        assert_eq!(inodes(), 1, "a power cut would bring it back");
+        disk.power_cut(&mut Rng::with_seed(1));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::{Disk, Error, File, Lock};
 #[derive(Debug, Clone)]
 pub struct OsDisk {
     root: PathBuf,
+    read_only: bool,
 }
 
 impl OsDisk {
@@ -23,7 +24,21 @@ impl OsDisk {
         let root = root.as_ref().to_owned();
         fs::create_dir_all(&root)
             .map_err(|e| Error::from_io("create folder", &root.to_string_lossy(), &e))?;
-        Ok(Self { root })
+        Ok(Self {
+            root,
+            read_only: false,
+        })
+    }
+
+    /// Looks at `root`, which must exist, and refuses whatever would change it.
+    pub fn read_only(root: impl AsRef<Path>) -> Result<Self, Error> {
+        let root = root.as_ref().to_owned();
+        fs::read_dir(&root)
+            .map_err(|e| Error::from_io("open folder", &root.to_string_lossy(), &e))?;
+        Ok(Self {
+            root,
+            read_only: true,
+        })
     }
 
     /// The folder.
@@ -37,6 +52,13 @@ impl OsDisk {
         } else {
             self.root.join(path)
         }
+    }
+
+    fn check_writable(&self, operation: &'static str, path: &str) -> Result<(), Error> {
+        if self.read_only {
+            return Err(Error::failed(operation, path, "opened to be read only"));
+        }
+        Ok(())
     }
 
     fn open_with(
@@ -57,10 +79,13 @@ impl OsDisk {
 
 impl Disk for OsDisk {
     fn open(&self, path: &str) -> Result<Box<dyn File>, Error> {
-        self.open_with("open", path, fs::OpenOptions::new().read(true).append(true))
+        let mut options = fs::OpenOptions::new();
+        options.read(true).append(!self.read_only);
+        self.open_with("open", path, &options)
     }
 
     fn create(&self, path: &str) -> Result<Box<dyn File>, Error> {
+        self.check_writable("create", path)?;
         let file = self.open_with(
             "create",
             path,
@@ -71,6 +96,7 @@ impl Disk for OsDisk {
     }
 
     fn create_dir(&self, dir: &str) -> Result<(), Error> {
+        self.check_writable("create folder", dir)?;
         fs::create_dir_all(self.full(dir)).map_err(|e| Error::from_io("create folder", dir, &e))
     }
 
@@ -93,10 +119,12 @@ impl Disk for OsDisk {
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<(), Error> {
+        self.check_writable("rename", from)?;
         fs::rename(self.full(from), self.full(to)).map_err(|e| Error::from_io("rename", from, &e))
     }
 
     fn remove(&self, path: &str) -> Result<(), Error> {
+        self.check_writable("remove", path)?;
         fs::remove_file(self.full(path)).map_err(|e| Error::from_io("remove", path, &e))
     }
 
@@ -107,6 +135,7 @@ impl Disk for OsDisk {
     }
 
     fn lock(&self, path: &str) -> Result<Lock, Error> {
+        self.check_writable("lock", path)?;
         let file = fs::OpenOptions::new()
             .write(true)
             .create(true)
@@ -191,6 +220,20 @@ impl File for OsFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_only_looked_at_does_not_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = OsDisk::open(folder.path()).unwrap();
+        disk.replace("x", b"1").unwrap();
+        let looked = OsDisk::read_only(folder.path()).unwrap();
+        assert_eq!(looked.read("x").unwrap(), b"1");
+        assert!(looked.open("x").unwrap().append(b"2").is_err());
+        assert!(looked.create("y").is_err() && looked.lock("y").is_err());
+        assert!(looked.rename("x", "y").is_err() && looked.remove("x").is_err());
+        assert_eq!(looked.list("").unwrap(), ["x"]);
+        assert!(OsDisk::read_only(folder.path().join("none")).is_err());
+    }
 
     #[test]
     fn files_grow_are_renamed_and_removed() {

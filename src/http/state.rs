@@ -20,7 +20,7 @@ use crate::rules::GroupView;
 use crate::storage::Storage;
 use crate::text::regex::Regex;
 use crate::time::WallTime;
-use crate::tsdb::{Db, Growth, HeadStats, Pressure};
+use crate::tsdb::{Db, Growth, HeadStats, JobUse, Pressure};
 
 /// The handles, shared by every request.
 #[derive(Clone)]
@@ -195,6 +195,8 @@ pub struct MemoryView {
     pub block_bytes: u64,
     /// Who brought most new series in the last ten minutes, the fastest first.
     pub growth: Vec<Growth>,
+    /// What the series of each job use, those with most series first.
+    pub jobs: Vec<JobUse>,
 }
 
 /// Bounds on what clients may ask for.

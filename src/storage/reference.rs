@@ -68,6 +68,17 @@ impl ReferenceStorage {
         *self.state.write() = Arc::default();
     }
 
+    /// Deletes the samples between two times (inclusive) of the series that fulfil all of `matchers`.
+    pub fn delete(&self, matchers: &[Matcher], min_ms: i64, max_ms: i64) {
+        let mut state = self.state.write();
+        for (labels, series) in &mut Arc::make_mut(&mut state).series {
+            if fulfils(labels, matchers) {
+                let samples = &mut Arc::make_mut(series).samples;
+                samples.retain(|ms, _| !(min_ms..=max_ms).contains(ms));
+            }
+        }
+    }
+
     /// What the series that fulfil all of `matchers` declare, sorted by labels.
     pub fn metadata(&self, matchers: &[Matcher]) -> Vec<MetadataEntry> {
         let state = self.state.read();

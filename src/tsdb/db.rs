@@ -10,7 +10,7 @@ use super::blocks::Blocks;
 use super::budget::{Budget, Growth, Pressure};
 use super::catalog;
 use super::error::Error;
-use super::head::{Counters, Head, HeadStats};
+use super::head::{Counters, Head, HeadStats, JobUse};
 use super::maintain::Maintenance;
 use super::manifest::Manifest;
 use super::options::Options;
@@ -303,6 +303,11 @@ impl Db {
         self.head.read().stats(limit)
     }
 
+    /// What the series of each job use, those with most series first; at most `limit`. Walks all series.
+    pub fn jobs(&self, limit: usize) -> Vec<JobUse> {
+        self.head.read().jobs(limit)
+    }
+
     /// What the series that fulfil all matchers declare, sorted by labels; at most `limit`, 0 for all.
     pub fn metadata(&self, matchers: &[Matcher], limit: usize) -> Vec<(Labels, Arc<Metadata>)> {
         let head = self.head.read();
@@ -464,7 +469,7 @@ impl Storage for Db {
     }
 }
 
-fn apply(head: &mut Head, sequence: u64, record: Record) {
+pub(super) fn apply(head: &mut Head, sequence: u64, record: Record) {
     match record {
         Record::Batch(batch) => {
             head.apply(sequence, batch);
@@ -529,7 +534,12 @@ fn check_format(disk: &Arc<dyn Disk>) -> Result<(), Error> {
         }
         Err(e) => return Err(e.into()),
     };
-    let found = std::str::from_utf8(&text)
+    check_version(&text)
+}
+
+/// Refuses what another version wrote, of which this is the file [`FORMAT`].
+pub(super) fn check_version(text: &[u8]) -> Result<(), Error> {
+    let found = std::str::from_utf8(text)
         .ok()
         .and_then(|text| text.trim_end().strip_prefix("watchfire tsdb "))
         .and_then(|version| version.parse().ok())

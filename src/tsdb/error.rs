@@ -11,6 +11,12 @@ pub enum Error {
     /// The disk said no.
     #[error(transparent)]
     Disk(#[from] disk::Error),
+    /// The folder holds no store.
+    #[error("{path}: no such file; this is no data folder of watchfire")]
+    NoStore {
+        /// The file that is missing.
+        path: String,
+    },
     /// The folder was written by a newer version.
     #[error("{path}: format version {found} is newer than this program's {known}")]
     NewerFormat {
@@ -76,9 +82,10 @@ impl From<Error> for storage::Error {
             Error::Closed => Self::Closed,
             Error::LogBroken => Self::Full(error.to_string()),
             Error::BatchTooLarge => Self::Disk(error.to_string()),
-            Error::NewerFormat { .. } | Error::OlderFormat { .. } | Error::Corrupt { .. } => {
-                Self::Corrupt(error.to_string())
-            }
+            Error::NoStore { .. }
+            | Error::NewerFormat { .. }
+            | Error::OlderFormat { .. }
+            | Error::Corrupt { .. } => Self::Corrupt(error.to_string()),
         }
     }
 }

@@ -9,6 +9,7 @@
 //!
 //! Blocking and without clock: the shell calls [`Db::maintain`] with the time. Start reading at `db`.
 
+mod analyze;
 mod appender;
 mod batch;
 mod block;
@@ -25,17 +26,20 @@ mod maintain;
 mod manifest;
 mod options;
 mod querier;
+mod read_only;
 mod recovery;
 mod snapshot;
 mod wal;
 mod wire;
 
+pub use analyze::{Analysis, Packing};
 pub use budget::{Growth, Origin, Pressure};
 pub use db::{Db, FORMAT_VERSION, Status};
 pub use error::Error;
-pub use head::{Counters, HeadStats, NamedCount};
+pub use head::{Counters, HeadStats, JobUse, NamedCount};
 pub use maintain::Maintained;
 pub use options::Options;
+pub use read_only::{BlockInfo, ReadOnly, Scope, blocks};
 pub use recovery::{Damage, Progress, Recovery};
 pub use snapshot::{Verified, verify};
 

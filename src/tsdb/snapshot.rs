@@ -7,12 +7,17 @@ use super::catalog;
 use super::db::{Db, FORMAT, FORMAT_VERSION};
 use super::error::Error;
 use super::manifest::{self, Manifest};
-use super::recovery::{Damage, Recovery};
+use super::read_only::{check_format, consistent};
+use super::recovery::{Damage, Progress, Recovery};
+use super::wal::replay;
 use crate::codec::frame::Frames;
 use crate::disk::{self, Disk};
 
 /// Where snapshots are.
 const DIR: &str = "snapshots";
+
+/// What is said of a file that the manifest names and nobody finds.
+const MISSING: &str = "the file is missing";
 
 /// Bytes that are copied at once.
 const COPY_BYTES: usize = 1 << 20;
@@ -26,7 +31,11 @@ pub struct Verified {
     pub pages: u64,
     /// Files of the catalog.
     pub catalog_files: usize,
-    /// Bytes that were read.
+    /// Records of the log that are not in a block yet.
+    pub records: u64,
+    /// Bytes at the end of the log that a crash had torn, or that a server is just writing; no damage.
+    pub torn_bytes: u64,
+    /// Bytes of blocks and catalog that were read.
     pub bytes: u64,
     /// What is wrong.
     pub damages: Vec<Damage>,
@@ -92,10 +101,33 @@ fn copy_file(disk: &Arc<dyn Disk>, from: &str, to: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Reads everything that the manifest of a data folder names and checks every checksum. Changes nothing, so it
-/// may run beside a server; what that removes meanwhile is reported as missing.
+/// Reads everything that the manifest of a data folder names, and the log, and checks every checksum. Changes
+/// nothing, so it may run beside a server; what that merges away or writes meanwhile is not looked at.
 pub fn verify(disk: &Arc<dyn Disk>) -> Result<Verified, Error> {
-    verify_at(disk, "")
+    check_format(disk)?;
+    let mut verified = verify_at(disk, "")?;
+    let now = Manifest::load(disk, &mut Recovery::default())?;
+    verified.damages.retain(|damage| {
+        damage.reason != MISSING
+            || now.blocks.iter().any(|n| block::path(*n) == damage.path)
+            || now.catalog.iter().any(|name| name.path() == damage.path)
+    });
+    let log = consistent(disk, |manifest| {
+        let mut recovery = Recovery::default();
+        let progress = Progress::default();
+        replay(
+            disk,
+            manifest.sequence,
+            &mut recovery,
+            &progress,
+            |_, _| {},
+        )?;
+        Ok(recovery)
+    })?;
+    verified.records = log.records;
+    verified.torn_bytes = log.torn_bytes;
+    verified.damages.extend(log.damages);
+    Ok(verified)
 }
 
 fn verify_at(disk: &Arc<dyn Disk>, root: &str) -> Result<Verified, Error> {
@@ -140,7 +172,7 @@ fn check(
         Ok(found) => found,
         Err(Error::Corrupt { offset, reason, .. }) => Some((offset, reason)),
         Err(Error::Disk(disk::Error::NotFound { .. })) => {
-            Some((0, "the file is missing".to_owned()))
+            Some((0, MISSING.to_owned()))
         }
         Err(e) => return Err(e),
     };

@@ -1,6 +1,7 @@
 //! The engine as a whole, over disks that crash.
 
 mod dangers;
+mod read_only;
 
 use std::sync::Arc;
 

@@ -329,6 +329,11 @@ fn ask(matches: &ArgMatches, path: &str, form: &[(&str, String)]) -> Result<Valu
     exchange(request)
 }
 
+/// What the server of the argument `server` has at a path.
+pub(super) fn get(matches: &ArgMatches, path: &str) -> Result<Value, Error> {
+    exchange(Request::get(address(matches, path)?, TIMEOUT))
+}
+
 /// Sends a request and opens the envelope.
 fn exchange(request: Request) -> Result<Value, Error> {
     let answer = block_on(async {

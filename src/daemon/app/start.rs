@@ -334,6 +334,7 @@ fn show_parts(
             sample_bytes: shown.stats(0).sample_bytes,
             block_bytes: status.block_bytes,
             growth: shown.growth(limit),
+            jobs: shown.jobs(limit),
         }
     });
 }

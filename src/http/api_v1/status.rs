@@ -133,6 +133,17 @@ pub(super) async fn memory(state: State, params: Params) -> Result<Reply, Failur
             })
         })
         .collect();
+    let jobs: Vec<Value> = view
+        .jobs
+        .iter()
+        .map(|used| {
+            json!({
+                "job": used.job,
+                "series": used.series,
+                "sampleBytes": used.sample_bytes,
+            })
+        })
+        .collect();
     Ok(Reply::json(&json!({
         "limitBytes": view.limit,
         "usedBytes": view.used,
@@ -142,5 +153,6 @@ pub(super) async fn memory(state: State, params: Params) -> Result<Reply, Failur
         "sampleBytes": view.sample_bytes,
         "blockBytes": view.block_bytes,
         "growth": growth,
+        "jobs": jobs,
     })))
 }

@@ -20,6 +20,7 @@ use parking_lot::Mutex;
 
 use super::batch::SeriesId;
 use super::error::Error;
+use super::read_only::BlockInfo;
 use crate::codec::frame::{Frame, Frames, HEADER_BYTES};
 use crate::codec::{self, Reader};
 use crate::disk::{Disk, File};
@@ -232,6 +233,20 @@ impl Block {
         self.bytes
     }
 
+    /// What it says of itself.
+    pub(crate) fn info(&self) -> BlockInfo {
+        BlockInfo {
+            number: self.number,
+            level: self.header.level,
+            min_ms: self.footer.min_ms,
+            max_ms: self.footer.max_ms,
+            samples: self.footer.samples,
+            series: self.footer.series,
+            pages: self.pages() as u64,
+            bytes: self.bytes,
+        }
+    }
+
     /// Pages that were found damaged.
     pub(crate) fn damages(&self) -> u64 {
         self.damages.load(Ordering::Relaxed)
@@ -267,6 +282,30 @@ impl Block {
         walked
             .and(runs)
             .map_err(|e| Error::corrupt(&path(self.number), self.offset(number), &e))
+    }
+
+    /// Hands every run to `each`: whether it is of floats, how many samples it has and how many bytes they take.
+    /// Returns the first damage; the pages behind it are read all the same.
+    pub(crate) fn each_run(&self, mut each: impl FnMut(bool, u64, u64)) -> Result<(), Error> {
+        let mut outcome = Ok(());
+        for number in 0..self.pages() {
+            let read = self.page(number).and_then(|payload| {
+                let payload = payload.unwrap_or_default();
+                let page = Page::parse(&payload);
+                page.and_then(|page| {
+                    page.walk(|_, places| {
+                        for place in places {
+                            let (is_float, bytes) = place.shape();
+                            each(is_float, place.count() as u64, bytes);
+                        }
+                        true
+                    })
+                })
+                .map_err(|e| Error::corrupt(&path(self.number), self.offset(number), &e))
+            });
+            outcome = outcome.and(read);
+        }
+        outcome
     }
 
     fn offset(&self, page: usize) -> u64 {

@@ -207,6 +207,11 @@ impl Place<'_> {
         }
     }
 
+    /// Whether it is a column of floats, and the bytes of its values.
+    pub(super) const fn shape(&self) -> (bool, u64) {
+        (self.times.is_some(), self.bytes.len() as u64)
+    }
+
     /// Reads the run.
     pub(super) fn read(&self) -> Result<Run, Error> {
         let mut reader = Reader::new(self.bytes);

@@ -28,7 +28,8 @@ pub(crate) use exemplars::{Exemplars, check_order};
 pub(crate) use index::{Index, PairId, Values};
 pub(crate) use save::{LoadedPairs, PairTexts};
 pub(crate) use series::{Fresh, Pushed, Series, Tombstone};
-pub use stats::{HeadStats, NamedCount};
+pub(crate) use stats::Largest;
+pub use stats::{HeadStats, JobUse, NamedCount};
 pub(crate) use table::Table;
 pub(crate) use view::SeriesView;
 

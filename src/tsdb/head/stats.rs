@@ -3,6 +3,9 @@ use std::collections::BinaryHeap;
 use super::Head;
 use crate::model::METRIC_NAME;
 
+/// The label that names a job.
+const JOB: &str = "job";
+
 /// A name and how many of something it has.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NamedCount {
@@ -39,7 +42,48 @@ pub struct HeadStats {
     pub series_by_pair: Vec<NamedCount>,
 }
 
+/// What the series of one job use.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct JobUse {
+    /// The label `job`; empty for series without it.
+    pub job: String,
+    /// Series.
+    pub series: u64,
+    /// Bytes of their samples that are not in blocks yet.
+    pub sample_bytes: u64,
+}
+
 impl Head {
+    /// What the series of each job use, those with most series first; at most `limit`. Walks all series.
+    pub(crate) fn jobs(&self, limit: usize) -> Vec<JobUse> {
+        let mut without = JobUse::default();
+        for (_, series) in self.table.iter_from(0) {
+            without.series += u64::from(series.state.indexed);
+            without.sample_bytes += series.sample_memory() as u64;
+        }
+        let mut jobs = Vec::new();
+        for (job, pair) in self.index.values(JOB).into_iter().flatten() {
+            let list = self.index.list(*pair);
+            let mut used = JobUse {
+                job: job.to_string(),
+                series: list.map_or(0, |list| list.len() as u64),
+                sample_bytes: 0,
+            };
+            for id in list.into_iter().flat_map(super::list::List::iter) {
+                let series = self.table.get(id);
+                used.sample_bytes += series.map_or(0, |series| series.sample_memory() as u64);
+            }
+            without.series = without.series.saturating_sub(used.series);
+            without.sample_bytes = without.sample_bytes.saturating_sub(used.sample_bytes);
+            jobs.push(used);
+        }
+        jobs.push(without);
+        jobs.retain(|used| used.series > 0);
+        jobs.sort_by(|a, b| b.series.cmp(&a.series).then_with(|| a.job.cmp(&b.job)));
+        jobs.truncate(limit);
+        jobs
+    }
+
     /// How many chunks there are. Walks all series.
     pub(crate) fn chunk_count(&self) -> u64 {
         self.table
@@ -93,20 +137,20 @@ impl Head {
 }
 
 /// Keeps the largest entries; the smallest of them is on top of the heap.
-struct Largest {
+pub(crate) struct Largest {
     heap: BinaryHeap<std::cmp::Reverse<NamedCount>>,
     limit: usize,
 }
 
 impl Largest {
-    const fn new(limit: usize) -> Self {
+    pub(crate) const fn new(limit: usize) -> Self {
         Self {
             heap: BinaryHeap::new(),
             limit,
         }
     }
 
-    fn add(&mut self, count: u64, name: impl FnOnce() -> String) {
+    pub(crate) fn add(&mut self, count: u64, name: impl FnOnce() -> String) {
         if self.heap.len() < self.limit {
             let name = name();
             self.heap
@@ -119,7 +163,7 @@ impl Largest {
         }
     }
 
-    fn into_list(self) -> Vec<NamedCount> {
+    pub(crate) fn into_list(self) -> Vec<NamedCount> {
         let mut list: Vec<NamedCount> = self.heap.into_iter().map(|entry| entry.0).collect();
         list.sort_unstable_by(|a, b| b.count.cmp(&a.count).then_with(|| a.name.cmp(&b.name)));
         list
