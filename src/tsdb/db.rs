@@ -163,13 +163,22 @@ impl Db {
         let exemplars_saved = head.exemplars().next();
         let fallback = Progress::default();
         let progress = options.progress.as_deref().unwrap_or(&fallback);
-        let replayed = replay(
+        let mut replayed = replay(
             &disk,
             manifest.sequence,
             &mut recovery,
             progress,
             |sequence, record| apply(&mut head, sequence, record),
         )?;
+        // A damaged manifest does not say how far the log was: numbers go on behind all that blocks and deletions
+        // name, or a later deletion would count as older than what it deletes.
+        if !recovery.damages.is_empty() {
+            let series = head.table().iter_from(0);
+            let deletions = series.flat_map(|(_, series)| series.tombstones());
+            let newest = deletions.map(|tombstone| tombstone.sequence).max();
+            head.resume(newest.unwrap_or(0), 0);
+        }
+        replayed.sequence = replayed.sequence.max(head.sequence());
         let wal = Wal::resume(Arc::clone(&disk), &replayed, options.segment_bytes)?;
         let live = Live {
             retention_ms: AtomicI64::new(options.retention_ms),

@@ -12,8 +12,8 @@ use watchfire::storage::{Error, SelectHints, Storage};
 use watchfire::tsdb::{Db, Options};
 
 /// A series and a time.
-type Key = (usize, i64);
-type Samples = BTreeMap<Key, u64>;
+pub(crate) type Key = (usize, i64);
+pub(crate) type Samples = BTreeMap<Key, u64>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
@@ -53,10 +53,11 @@ fn crashes_lose_nothing_that_was_promised() {
     crate::seeds(200).for_each(run);
 }
 
-/// 47: series that only a segment named whose sync had failed.
+/// 47: series that only a segment named whose sync had failed. 2019: a deletion that counted as older than what
+/// it deleted, since records were numbered from 1 again after the manifest was damaged.
 #[test]
 fn seeds_that_found_a_mistake_stay_good() {
-    run(47);
+    [47, 2019].into_iter().for_each(run);
 }
 
 fn run(seed: u64) {
@@ -353,11 +354,11 @@ fn difference(found: &Samples, expected: &Samples) -> Option<String> {
     more.map(|(key, bits)| format!("{key:?} is {bits} and not expected"))
 }
 
-fn labels(series: usize) -> Labels {
+pub(crate) fn labels(series: usize) -> Labels {
     Labels::from_pairs([("__name__", "m".to_owned()), ("i", series.to_string())])
 }
 
-fn dump(db: &Db) -> Samples {
+pub(crate) fn dump(db: &Db) -> Samples {
     // Who meets a damaged page is told; who comes later reads what is left.
     loop {
         if let Ok(samples) = try_dump(db) {

@@ -154,6 +154,11 @@ impl Head {
         oldest.is_some_and(|(oldest, _)| *oldest < generation)
     }
 
+    /// Number of the newest record that was applied or that a block holds.
+    pub(crate) const fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
     pub(crate) const fn exemplars(&self) -> &Exemplars {
         &self.exemplars
     }

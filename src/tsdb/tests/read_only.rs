@@ -72,13 +72,39 @@ fn looking_changes_nothing_on_a_damaged_disk() {
     let before = ["tsdb", "tsdb/block", "tsdb/catalog", "tsdb/wal"].map(files);
     let store = ReadOnly::open(&disk).unwrap();
     count(&store);
-    assert_eq!(count(&store), 1, "the damaged page is left out, the log is read");
+    assert_eq!(
+        count(&store),
+        1,
+        "the damaged page is left out, the log is read"
+    );
     let verified = verify(&disk).unwrap();
     assert_eq!(verified.damages.len(), 1);
     assert_eq!(verified.damages[0].path, "tsdb/block/00000001");
     assert_eq!(verified.records, 1);
     let after = ["tsdb", "tsdb/block", "tsdb/catalog", "tsdb/wal"].map(files);
     assert_eq!(after, before);
+}
+
+#[test]
+fn a_deletion_after_a_damaged_manifest_hides_what_blocks_hold() {
+    let memory = MemoryDisk::new();
+    let db = open(&memory, Options::default());
+    for t in 0..20 {
+        put(&db, &[(1, t * 1000, t as f64)]).unwrap();
+    }
+    db.checkpoint_now().unwrap();
+    drop(db);
+    memory.kill();
+    memory.flip_bit("tsdb/manifest", 100);
+    let db = open(&memory, Options::default());
+    assert!(!db.recovery().damages.is_empty());
+    put(&db, &[(1, 30_000, 1.0), (2, 30_000, 1.0)]).unwrap();
+    db.checkpoint_now().unwrap();
+    let deleted = db.delete_series(&[Matcher::equal("i", "1")], 0, i64::MAX);
+    assert_eq!(deleted.unwrap(), 1);
+    assert_eq!(dump(&db).len(), 1);
+    memory.kill();
+    assert_eq!(dump(&open(&memory, Options::default())).len(), 1);
 }
 
 #[test]
