@@ -1,6 +1,7 @@
 //! A disk in memory that fails on purpose, for simulations. Every choice comes from a seed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use fastrand::Rng;
 use parking_lot::Mutex;
@@ -27,6 +28,8 @@ struct Faults {
     short_writes: u32,
     /// Of 1,000 syncs, how many fail.
     failed_syncs: u32,
+    /// A write or sync may take this long.
+    delay_max: Duration,
 }
 
 /// What an operation shall do.
@@ -54,6 +57,7 @@ impl FaultyDisk {
                 stopped: false,
                 short_writes: 0,
                 failed_syncs: 0,
+                delay_max: Duration::ZERO,
             })),
         }
     }
@@ -85,6 +89,23 @@ impl FaultyDisk {
         let mut faults = self.faults.lock();
         faults.short_writes = short_writes;
         faults.failed_syncs = failed_syncs;
+    }
+
+    /// Lets every sync and some writes take up to `delay_max` of real time, so that what others do meanwhile
+    /// falls into the middle of them.
+    pub fn set_delay(&self, delay_max: Duration) {
+        self.faults.lock().delay_max = delay_max;
+    }
+
+    /// Takes the time that a sync takes, or a write, of which most are quick.
+    fn wait(&self, is_sync: bool) {
+        let mut faults = self.faults.lock();
+        if faults.delay_max.is_zero() || !is_sync && faults.rng.u8(0..8) > 0 {
+            return;
+        }
+        let delay = faults.delay_max.mul_f64(faults.rng.f64());
+        drop(faults);
+        std::thread::sleep(delay);
     }
 
     /// Ends the process and readies the disk for the next: what was written stays.
@@ -226,6 +247,7 @@ struct FaultyFile {
 
 impl File for FaultyFile {
     fn append(&self, bytes: &[u8]) -> Result<(), Error> {
+        self.disk.wait(false);
         match self.disk.judge(|faults| faults.short_writes) {
             Verdict::Go => self.file.append(bytes),
             Verdict::Fail if self.disk.stopped() => Err(broken("write", &self.path)),
@@ -248,6 +270,7 @@ impl File for FaultyFile {
     }
 
     fn sync(&self) -> Result<(), Error> {
+        self.disk.wait(true);
         match self.disk.judge(|faults| faults.failed_syncs) {
             Verdict::Go => self.file.sync(),
             Verdict::Stop => Err(broken("sync", &self.path)),
