@@ -490,6 +490,41 @@ fn watched_tests_run_again_when_a_rule_changes() {
     assert!(said().contains("FAILED"), "{}", said());
 }
 
+#[test]
+fn top_shows_who_uses_the_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let target = exporter();
+    write_config(folder, target.port, 9);
+    let port = free_port();
+    let _daemon = Daemon::start(folder, port, &["--memory.limit=4GB"]);
+    wait_for("a scrape", Duration::from_mins(2), || {
+        !shown(port).is_empty()
+    });
+    let top = |url: &str| {
+        let out = std::process::Command::new(support::watchfire())
+            .args(["tsdb", "top", "--limit=2", url])
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&out.stdout).into_owned();
+        (out.status.code(), text)
+    };
+    let (code, page) = top(&format!("http://127.0.0.1:{port}"));
+    assert_eq!(code, Some(0), "{page}");
+    for part in [
+        "memory ",
+        "sheds nothing",
+        "SAMPLES IN MEMORY  JOB",
+        "page",
+        "METRIC",
+        "gauge",
+    ] {
+        assert!(page.contains(part), "{part:?} is missing in {page}");
+    }
+    assert!(!page.contains('\x1b'), "printed once, for no terminal");
+    assert_eq!(top(&format!("http://127.0.0.1:{}", free_port())).0, Some(1));
+}
+
 /// A query that runs until somebody stops it: it has only steps to walk.
 const ENDLESS: &str = "count_over_time((vector(time()) > 1e18)[290y:1ms])";
 

@@ -138,8 +138,9 @@ impl ReadOnly {
                     return Ok(None);
                 }
                 let mut spans = Vec::new();
-                let is_selected =
-                    |span: &SeriesSpan| matchers.is_empty() || selected.binary_search(&span.id).is_ok();
+                let is_selected = |span: &SeriesSpan| {
+                    matchers.is_empty() || selected.binary_search(&span.id).is_ok()
+                };
                 let (block, _) = Block::open(&self.disk, number, |span| {
                     if is_selected(&span) {
                         spans.push((span.id, span.first_ms, span.last_ms));

@@ -115,13 +115,7 @@ pub fn verify(disk: &Arc<dyn Disk>) -> Result<Verified, Error> {
     let log = consistent(disk, |manifest| {
         let mut recovery = Recovery::default();
         let progress = Progress::default();
-        replay(
-            disk,
-            manifest.sequence,
-            &mut recovery,
-            &progress,
-            |_, _| {},
-        )?;
+        replay(disk, manifest.sequence, &mut recovery, &progress, |_, _| {})?;
         Ok(recovery)
     })?;
     verified.records = log.records;
@@ -171,9 +165,7 @@ fn check(
     let found = match run(verified) {
         Ok(found) => found,
         Err(Error::Corrupt { offset, reason, .. }) => Some((offset, reason)),
-        Err(Error::Disk(disk::Error::NotFound { .. })) => {
-            Some((0, MISSING.to_owned()))
-        }
+        Err(Error::Disk(disk::Error::NotFound { .. })) => Some((0, MISSING.to_owned())),
         Err(e) => return Err(e),
     };
     if let Some((offset, reason)) = found {

@@ -58,7 +58,11 @@ fn folder() -> (tempfile::TempDir, Db) {
         start_timestamp_ms: 0,
         value: SampleValue::FloatHistogram(Arc::new(histogram)),
     };
-    append(&db, &[("__name__", "latency_seconds"), ("job", "api")], sample);
+    append(
+        &db,
+        &[("__name__", "latency_seconds"), ("job", "api")],
+        sample,
+    );
     (folder, db)
 }
 
@@ -123,10 +127,7 @@ fn samples_are_dumped_as_promtool_does() {
         "tsdb_dump_openmetrics",
         &tsdb(folder, &["dump-openmetrics", &min]),
     );
-    check(
-        "tsdb_dump_mistake",
-        &tsdb(folder, &["dump", "--match=up{"]),
-    );
+    check("tsdb_dump_mistake", &tsdb(folder, &["dump", "--match=up{"]));
 }
 
 #[test]

@@ -69,8 +69,14 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Error> {
     };
     let mut out = head(&name, &found, total, &matchers);
     for (title, list) in [
-        ("Label pairs most involved in churning", &found.churn_by_pair),
-        ("Label names most involved in churning", &found.churn_by_name),
+        (
+            "Label pairs most involved in churning",
+            &found.churn_by_pair,
+        ),
+        (
+            "Label names most involved in churning",
+            &found.churn_by_name,
+        ),
         ("Most common label pairs", &found.series_by_pair),
         (
             "Label names with highest cumulative label value length",

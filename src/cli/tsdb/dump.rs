@@ -33,7 +33,9 @@ pub(super) fn command() -> Command {
 
 pub(super) fn openmetrics_command() -> Command {
     let command = Command::new("dump-openmetrics")
-        .about("Prints samples as OpenMetrics text, without native histograms and staleness markers")
+        .about(
+            "Prints samples as OpenMetrics text, without native histograms and staleness markers",
+        )
         .after_help(
             "Example:\n  watchfire tsdb dump-openmetrics --match='{job=\"node\"}' data/ > node.om",
         );

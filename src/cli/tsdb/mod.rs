@@ -130,9 +130,7 @@ fn selectors(matches: &ArgMatches) -> Result<Vec<Vec<Matcher>>, Error> {
     given
         .map(|text| {
             parse_metric_selector(text).map_err(|errors| {
-                let why = errors
-                    .first()
-                    .map_or_else(String::new, ToString::to_string);
+                let why = errors.first().map_or_else(String::new, ToString::to_string);
                 Error::new(format!("{text:?} is no series selector: {why}"))
                     .with_hint("write for example --match='{job=\"node\"}'")
             })

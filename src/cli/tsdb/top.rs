@@ -79,7 +79,14 @@ fn page(matches: &ArgMatches, limit: u16) -> Result<String, Error> {
     put_table(
         &mut out,
         &memory["growth"],
-        ["NEW SERIES (10M)", "REFUSED", "JOB", "INSTANCE", "MOST OF METRIC", "MOST OF LABEL"],
+        [
+            "NEW SERIES (10M)",
+            "REFUSED",
+            "JOB",
+            "INSTANCE",
+            "MOST OF METRIC",
+            "MOST OF LABEL",
+        ],
         |growth| {
             [
                 count(&growth["newSeries"]),

@@ -18,10 +18,16 @@
 //! | `promtool check config, rules, metrics, web-config`, `amtool check-config` | `watchfire check`: same verdicts and exit codes; also Kubernetes objects, folders, patterns, other formats | groups config, rule-format, promtool-runs, rules-wild; `check::source` |
 //! | `promtool test rules`: file format, verdicts, `--run`, `--debug`, `--diff`, `--junit`, `--ignore-unknown-fields` | same verdicts; rules that can neither decide nor fail a test group are not evaluated | `rules::unit_test::tests`, groups unit-tests and rules-wild |
 //! | `promtool promql format, label-matchers set, label-matchers delete` | `watchfire promql`, without `--experimental`; also `parse`; a change that makes a query invalid is refused | `cli::promql` |
+//! | `promtool tsdb list, analyze, dump, dump-openmetrics` | `watchfire tsdb`: same flags and layouts, over our own data folders | `tests/golden/tsdb.rs` |
+//! | `promtool tsdb create-blocks-from, bench` | refused as unknown verbs | |
+//! | | our own: `tsdb verify`, `tsdb top` | `tests/golden/tsdb.rs`, `tests/program.rs` |
 //! | shell completions | `watchfire completions` | |
 //!
 //! Differences, on purpose:
 //!
+//! - `tsdb analyze` looks at all that a query would show, not at the last block; a block's number as second argument makes
+//!   it look at that block. Blocks have numbers, not ULIDs, and pages instead of chunks; `--extended` shows how columns are
+//!   packed. `tsdb dump` sorts by labels, and takes RFC 3339 as well as milliseconds. Nothing is replayed into a sandbox.
 //! - `template render` knows the built-in templates (`slack.default.title`, ...); amtool's does not.
 //! - Errors of the verbs that speak to a server have their own words.
 //! - Without any `*.config.file` a built-in configuration runs. Upstream looks for a file in the working
