@@ -4,7 +4,8 @@
 //! The same parts that make up the daemon can be embedded in another program. The modules are
 //! listed in tiers; imports point down the list, never up (`tests/architecture.rs` holds the table):
 //!
-//! - words that everyone shares: [`time`], [`model`], [`codec`], [`disk`], [`text`];
+//! - words that everyone shares: [`time`], [`model`], [`codec`], [`disk`],
+//!   [`math`], [`text`];
 //! - cores, deterministic and without clock, network or threads: [`exposition`], [`relabel`],
 //!   [`discovery`], [`storage`], [`scrape`], [`tsdb`], [`promql`], [`template`], [`rules`], [`alerting`];
 //! - meaning: [`config`] and [`check`];
@@ -18,6 +19,7 @@ pub mod manual;
 
 pub mod codec;
 pub mod disk;
+pub mod math;
 pub mod model;
 pub mod text;
 pub mod time;

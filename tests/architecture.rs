@@ -10,12 +10,14 @@ use std::path::{Path, PathBuf};
 /// Module and what it may import, tier by tier. `text` may be used by every tier.
 const TABLE: &[(&str, &[&str])] = &[
     ("text", &[]),
+    // Go's elementary functions: quantiles of histograms and PromQL compute with them.
+    ("math", &[]),
     ("codec", &[]),
     ("disk", &[]),
     ("ui", &[]),
     // `time` prints its spans, `model` compiles its matchers: both through `text`.
     ("time", &["text"]),
-    ("model", &["time", "text"]),
+    ("model", &["time", "text", "math"]),
     ("relabel", &["model", "text"]),
     ("discovery", &["model", "time", "text"]),
     ("exposition", &["model", "time", "codec", "text"]),
@@ -36,7 +38,7 @@ const TABLE: &[(&str, &[&str])] = &[
         "tsdb",
         &["model", "time", "codec", "disk", "storage", "text"],
     ),
-    ("promql", &["model", "time", "storage", "text"]),
+    ("promql", &["model", "time", "storage", "text", "math"]),
     ("template", &["model", "time", "text"]),
     (
         "rules",

@@ -12,6 +12,8 @@
 
 #[path = "peers/amtool.rs"]
 mod amtool;
+#[path = "peers/math.rs"]
+mod math;
 #[path = "peers/pages.rs"]
 mod pages;
 #[path = "peers/protobuf.rs"]

@@ -4,7 +4,7 @@
 //!
 //! | tier | modules | what they are |
 //! |---|---|---|
-//! | 0 | [`time`](crate::time) [`model`](crate::model) [`codec`](crate::codec) [`disk`](crate::disk) [`text`](crate::text) | words that everyone shares |
+//! | 0 | [`time`](crate::time) [`model`](crate::model) [`codec`](crate::codec) [`disk`](crate::disk) [`math`](crate::math) [`text`](crate::text) | words that everyone shares |
 //! | 1 | [`exposition`](crate::exposition) [`relabel`](crate::relabel) [`discovery`](crate::discovery) [`scrape`](crate::scrape) [`storage`](crate::storage) [`tsdb`](crate::tsdb) [`promql`](crate::promql) [`template`](crate::template) [`rules`](crate::rules) [`alerting`](crate::alerting) | cores: synchronous, no clock, no network; `now` is an argument |
 //! | 2 | [`config`](crate::config) [`check`](crate::check) | YAML to checked options; findings |
 //! | 3 | [`ui`](crate::ui) [`http`](crate::http) [`daemon`](crate::daemon) | the shell: tokio, sockets, the real clock |

@@ -18,18 +18,18 @@ use crate::support::{
 use crate::{etcd, node_exporter};
 
 /// Samples of series by time, to be sent to both servers.
-type Data = BTreeMap<i64, Vec<(Labels, f64)>>;
+pub type Data = BTreeMap<i64, Vec<(Labels, f64)>>;
 
 /// A Prometheus and a watchfire with the same features that take the same samples.
-struct Pair {
-    theirs: u16,
-    ours: Daemon,
+pub struct Pair {
+    pub theirs: u16,
+    pub ours: Daemon,
     _prometheus: Process,
 }
 
 impl Pair {
     /// Starts both; none without a Prometheus.
-    fn start(folder: &Path) -> Option<Self> {
+    pub fn start(folder: &Path) -> Option<Self> {
         let prometheus = peer("prometheus")?;
         std::fs::write(folder.join("prometheus.yml"), "global: {}\n").unwrap();
         let features = "--enable-feature=promql-experimental-functions";
@@ -55,7 +55,7 @@ impl Pair {
     }
 
     /// Sends everything to both, the oldest first.
-    fn load(&self, data: &Data) {
+    pub fn load(&self, data: &Data) {
         for (time, samples) in data {
             let timeseries = samples.iter().map(|(labels, value)| prompb::TimeSeries {
                 labels: labels
@@ -138,7 +138,7 @@ fn unlike(a: &Value, b: &Value) -> Option<String> {
     }
 }
 
-fn now_s() -> i64 {
+pub fn now_s() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     now.as_secs() as i64
 }

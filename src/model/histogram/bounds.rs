@@ -1,4 +1,5 @@
 use super::is_custom_schema;
+use crate::math::ldexp;
 
 /// The upper bound of bucket `index`; `custom` holds the bounds of custom buckets and is ignored for
 /// exponential ones. Out of range indexes of custom buckets are infinite.
@@ -37,21 +38,8 @@ pub(super) fn exponential_bound(index: i64, schema: i32) -> f64 {
     }
 }
 
-/// `value * 2^exponent` without intermediate overflow, as Go's `math.Ldexp`.
 fn scale(value: f64, exponent: i64) -> f64 {
-    let mut left = exponent.clamp(-2200, 2200) as i32;
-    let mut value = value;
-    while left > 1000 {
-        value *= 2f64.powi(1000);
-        left -= 1000;
-    }
-    // Going down in exact steps first keeps a single rounding at the end.
-    while left < -1000 {
-        let step = left.max(-960);
-        value *= 2f64.powi(step);
-        left -= step;
-    }
-    value * 2f64.powi(left)
+    ldexp(value, exponent.clamp(-2200, 2200) as i32)
 }
 
 /// Bucket bounds of schema 8 in `[0.5, 1)`; lower schemas use every second, fourth, ... one.

@@ -1,4 +1,5 @@
 use super::{Bucket, FloatHistogram};
+use crate::math::log2;
 
 /// Which observations a trim removes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,7 +131,7 @@ impl Trim {
             Remove::Below if limit == f64::NEG_INFINITY => (bucket.count, 0.0),
             Remove::Below if limit >= 0.0 && ends_above_zero => (
                 bucket.count * (1.0 - limit / bucket.upper),
-                f64::midpoint(limit, bucket.upper),
+                (limit + bucket.upper) * 0.5,
             ),
             Remove::Above | Remove::Below => (0.0, 0.0),
         }
@@ -160,7 +161,7 @@ fn zero_bucket(zero: &Bucket, limit: f64, remove: Remove) -> Kept {
     if beyond && (remove == Remove::Above || !nothing_removed) {
         return (0.0, 0.0);
     }
-    let middle = f64::midpoint(lower, upper);
+    let middle = (lower + upper) * 0.5;
     if nothing_removed {
         return (zero.count, middle);
     }
@@ -181,7 +182,7 @@ fn middle(lower: f64, upper: f64, positive: bool, linear: bool) -> f64 {
         return lower;
     }
     if linear {
-        return f64::midpoint(lower, upper);
+        return (lower + upper) * 0.5;
     }
     let middle = (lower * upper).abs().sqrt();
     if positive { middle } else { -middle }
@@ -192,9 +193,9 @@ fn count_below(bucket: &Bucket, limit: f64, positive: bool, linear: bool) -> f64
     let fraction = if linear {
         (limit - bucket.lower) / (bucket.upper - bucket.lower)
     } else {
-        let lower = bucket.lower.abs().log2();
-        let upper = bucket.upper.abs().log2();
-        let at = limit.abs().log2();
+        let lower = log2(bucket.lower.abs());
+        let upper = log2(bucket.upper.abs());
+        let at = log2(limit.abs());
         if positive {
             (at - lower) / (upper - lower)
         } else {

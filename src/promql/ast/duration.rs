@@ -1,5 +1,6 @@
 use thiserror::Error;
 
+use crate::math;
 use crate::time::Span;
 
 use super::PosRange;
@@ -119,8 +120,8 @@ impl DurationExpr {
             DurationKind::Step => step.as_secs_f64(),
             DurationKind::Range => range.as_secs_f64(),
             DurationKind::Negate(inner) => -of(inner)?,
-            DurationKind::MinOf(a, b) => go_min(of(a)?, of(b)?),
-            DurationKind::MaxOf(a, b) => -go_min(-of(a)?, -of(b)?),
+            DurationKind::MinOf(a, b) => math::min(of(a)?, of(b)?),
+            DurationKind::MaxOf(a, b) => math::max(of(a)?, of(b)?),
             DurationKind::Binary { op, lhs, rhs } => {
                 let (lhs, rhs) = (of(lhs)?, of(rhs)?);
                 match op {
@@ -131,19 +132,10 @@ impl DurationExpr {
                     DurationOp::Div => lhs / rhs,
                     DurationOp::Mod if rhs == 0.0 => return Err(DurationError::ModuloByZero),
                     DurationOp::Mod => lhs % rhs,
-                    DurationOp::Pow => lhs.powf(rhs),
+                    DurationOp::Pow => math::pow(lhs, rhs),
                 }
             }
         })
-    }
-}
-
-/// `math.Min`: a NaN wins.
-fn go_min(a: f64, b: f64) -> f64 {
-    if a.is_nan() || b.is_nan() {
-        f64::NAN
-    } else {
-        a.min(b)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Binary operators between two values.
 
+use crate::math;
 use crate::model::FloatHistogram;
 use crate::model::histogram::{Combined, CounterResetHint, HistogramError};
 use crate::promql::PointValue;
@@ -87,8 +88,8 @@ pub(super) fn scalars(op: BinaryOp, a: f64, b: f64) -> f64 {
         BinaryOp::Mul => a * b,
         BinaryOp::Div => a / b,
         BinaryOp::Mod => a % b,
-        BinaryOp::Pow => a.powf(b),
-        BinaryOp::Atan2 => a.atan2(b),
+        BinaryOp::Pow => math::pow(a, b),
+        BinaryOp::Atan2 => math::atan2(a, b),
         _ if op.is_comparison() => f64::from(u8::from(keeps(op, a, b))),
         _ => f64::NAN,
     }

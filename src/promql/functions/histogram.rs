@@ -24,7 +24,8 @@ pub(super) fn variance(h: &FloatHistogram) -> f64 {
             continue;
         }
         let value = if h.uses_custom_buckets() {
-            f64::midpoint(bucket.upper, bucket.lower)
+            // compat: overflows where the bounds do.
+            (bucket.upper + bucket.lower) * 0.5
         } else if bucket.lower <= 0.0 && bucket.upper >= 0.0 {
             0.0
         } else {

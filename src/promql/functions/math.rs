@@ -1,6 +1,7 @@
 //! Functions of a number.
 
 use super::instant::{CallInput, InstantFunction};
+use crate::math;
 use crate::promql::engine::call::scalar;
 use crate::promql::engine::context::Vector;
 
@@ -10,23 +11,23 @@ pub(super) fn function(name: &str) -> Option<InstantFunction> {
         "abs" => |input| input.map_floats(0, f64::abs),
         "ceil" => |input| input.map_floats(0, f64::ceil),
         "floor" => |input| input.map_floats(0, f64::floor),
-        "exp" => |input| input.map_floats(0, exp),
+        "exp" => |input| input.map_floats(0, math::exp),
         "sqrt" => |input| input.map_floats(0, f64::sqrt),
-        "ln" => |input| input.map_floats(0, f64::ln),
-        "log2" => |input| input.map_floats(0, f64::log2),
-        "log10" => |input| input.map_floats(0, f64::log10),
-        "sin" => |input| input.map_floats(0, f64::sin),
-        "cos" => |input| input.map_floats(0, f64::cos),
-        "tan" => |input| input.map_floats(0, f64::tan),
-        "asin" => |input| input.map_floats(0, f64::asin),
-        "acos" => |input| input.map_floats(0, f64::acos),
-        "atan" => |input| input.map_floats(0, f64::atan),
-        "sinh" => |input| input.map_floats(0, sinh),
-        "cosh" => |input| input.map_floats(0, cosh),
-        "tanh" => |input| input.map_floats(0, f64::tanh),
-        "asinh" => |input| input.map_floats(0, asinh),
-        "acosh" => |input| input.map_floats(0, acosh),
-        "atanh" => |input| input.map_floats(0, f64::atanh),
+        "ln" => |input| input.map_floats(0, math::ln),
+        "log2" => |input| input.map_floats(0, math::log2),
+        "log10" => |input| input.map_floats(0, math::log10),
+        "sin" => |input| input.map_floats(0, math::sin),
+        "cos" => |input| input.map_floats(0, math::cos),
+        "tan" => |input| input.map_floats(0, math::tan),
+        "asin" => |input| input.map_floats(0, math::asin),
+        "acos" => |input| input.map_floats(0, math::acos),
+        "atan" => |input| input.map_floats(0, math::atan),
+        "sinh" => |input| input.map_floats(0, math::sinh),
+        "cosh" => |input| input.map_floats(0, math::cosh),
+        "tanh" => |input| input.map_floats(0, math::tanh),
+        "asinh" => |input| input.map_floats(0, math::asinh),
+        "acosh" => |input| input.map_floats(0, math::acosh),
+        "atanh" => |input| input.map_floats(0, math::atanh),
         // compat: multiplied first, then divided.
         "rad" => |input| input.map_floats(0, |v| v * std::f64::consts::PI / 180.0),
         "deg" => |input| input.map_floats(0, |v| v * 180.0 / std::f64::consts::PI),
@@ -44,8 +45,8 @@ pub(super) fn function(name: &str) -> Option<InstantFunction> {
             let max = number(input, 1);
             clamp(input, f64::NEG_INFINITY, max)
         },
-        "max_of" => |input| scalar(go_max(number(input, 0), number(input, 1))),
-        "min_of" => |input| scalar(go_min(number(input, 0), number(input, 1))),
+        "max_of" => |input| scalar(math::max(number(input, 0), number(input, 1))),
+        "min_of" => |input| scalar(math::min(number(input, 0), number(input, 1))),
         _ => return None,
     })
 }
@@ -75,80 +76,5 @@ fn clamp(input: &mut CallInput<'_, '_>, min: f64, max: f64) -> Vector {
     if max < min {
         return Vector::new();
     }
-    input.map_floats(0, |v| go_max(min, go_min(max, v)))
-}
-
-/// Go's `math.Max`: an infinity wins over NaN, NaN over numbers, 0 over -0.
-pub(crate) fn go_max(a: f64, b: f64) -> f64 {
-    if a == f64::INFINITY || b == f64::INFINITY {
-        f64::INFINITY
-    } else if a.is_nan() || b.is_nan() {
-        f64::NAN
-    } else if a == 0.0 && a == b {
-        if a.is_sign_negative() { b } else { a }
-    } else if a > b {
-        a
-    } else {
-        b
-    }
-}
-
-/// Go's `math.Min`.
-pub(crate) fn go_min(a: f64, b: f64) -> f64 {
-    if a == f64::NEG_INFINITY || b == f64::NEG_INFINITY {
-        f64::NEG_INFINITY
-    } else if a.is_nan() || b.is_nan() {
-        f64::NAN
-    } else if a == 0.0 && a == b {
-        if a.is_sign_negative() { a } else { b }
-    } else if a < b {
-        a
-    } else {
-        b
-    }
-}
-/// compat: Go's on amd64 gives up a little before the result is too large.
-fn exp(v: f64) -> f64 {
-    if v >= 709.436 { f64::INFINITY } else { v.exp() }
-}
-
-/// From here on the other exponential does not count, and Go computes with one alone.
-const ONE_EXPONENTIAL_FROM: f64 = 21.0;
-/// From here on `1` does not count beside the square, and Go computes with a logarithm alone.
-const LOGARITHM_FROM: f64 = (1_u64 << 28) as f64;
-
-// compat: as in Go, the exponential overflows before its half does.
-fn cosh(x: f64) -> f64 {
-    if x.abs() > ONE_EXPONENTIAL_FROM {
-        x.abs().exp() * 0.5
-    } else {
-        x.cosh()
-    }
-}
-
-// compat: see `cosh`.
-fn sinh(x: f64) -> f64 {
-    if x.abs() > ONE_EXPONENTIAL_FROM {
-        (x.abs().exp() * 0.5).copysign(x)
-    } else {
-        x.sinh()
-    }
-}
-
-/// Without the overflow that the standard library's has for the largest numbers.
-fn asinh(x: f64) -> f64 {
-    if x.abs() > LOGARITHM_FROM {
-        (x.abs().ln() + std::f64::consts::LN_2).copysign(x)
-    } else {
-        x.asinh()
-    }
-}
-
-/// See [`asinh`].
-fn acosh(x: f64) -> f64 {
-    if x > LOGARITHM_FROM {
-        x.ln() + std::f64::consts::LN_2
-    } else {
-        x.acosh()
-    }
+    input.map_floats(0, |v| math::max(min, math::min(max, v)))
 }

@@ -1,5 +1,6 @@
 //! Quantiles and fractions of values, classic buckets and native histograms.
 
+use crate::math::{exp2, log2};
 use crate::model::FloatHistogram;
 use crate::model::histogram::Bucket;
 use crate::promql::annotations::{Annotations, Forced};
@@ -326,11 +327,11 @@ pub(crate) fn histogram_quantile(
     if h.uses_custom_buckets() || (bucket.lower <= 0.0 && bucket.upper >= 0.0) {
         return bucket.lower + (bucket.upper - bucket.lower) * fraction;
     }
-    let (lower, upper) = (bucket.lower.abs().log2(), bucket.upper.abs().log2());
+    let (lower, upper) = (log2(bucket.lower.abs()), log2(bucket.upper.abs()));
     if bucket.lower > 0.0 {
-        (lower + (upper - lower) * fraction).exp2()
+        exp2(lower + (upper - lower) * fraction)
     } else {
-        -(upper + (lower - upper) * (1.0 - fraction)).exp2()
+        -exp2(upper + (lower - upper) * (1.0 - fraction))
     }
 }
 
@@ -379,8 +380,8 @@ pub(crate) fn histogram_fraction(
                     below + bucket.count * (v - bucket.lower) / (bucket.upper - bucket.lower)
                 };
             }
-            let (low, high) = (bucket.lower.abs().log2(), bucket.upper.abs().log2());
-            let at = v.abs().log2();
+            let (low, high) = (log2(bucket.lower.abs()), log2(bucket.upper.abs()));
+            let at = log2(v.abs());
             let fraction = if v > 0.0 {
                 (at - low) / (high - low)
             } else {
