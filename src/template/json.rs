@@ -115,5 +115,5 @@ fn float(v: f64) -> Result<String, String> {
         let text = crate::text::gofmt::float_e(v);
         return Ok(text.replace("e-0", "e-"));
     }
-    Ok(format!("{v}"))
+    Ok(crate::text::gofmt::shortest(v))
 }

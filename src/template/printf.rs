@@ -763,7 +763,7 @@ pub(super) fn float_general(v: f64, precision: usize) -> String {
 fn sharp_float(v: f64) -> String {
     let magnitude = v.abs();
     if v.is_finite() && v != 0.0 && (1e-4..1e21).contains(&magnitude) {
-        format!("{v}")
+        gofmt::shortest(v)
     } else {
         gofmt::float_g(v)
     }

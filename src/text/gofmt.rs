@@ -6,7 +6,33 @@ pub fn float_f(v: f64) -> String {
     if let Some(text) = special(v) {
         return text.to_owned();
     }
+    shortest(v)
+}
+
+/// The fewest digits that read back, without an exponent; `v` is finite.
+///
+/// Where two texts are equally short and near, Go takes the even digit and Rust the upper one. That happens to numbers
+/// that end in a quarter or three quarters, with no more bits to tell: between 2^50 and 2^51.
+pub fn shortest(v: f64) -> String {
+    if between_digits(v) {
+        return format!("{v:.1}");
+    }
     format!("{v}")
+}
+
+/// [`shortest`] with an exponent, as Rust writes it.
+fn shortest_scientific(v: f64) -> String {
+    if between_digits(v) {
+        return format!("{v:.16e}");
+    }
+    format!("{v:e}")
+}
+
+/// Whether a number lies halfway between two texts of 17 digits.
+fn between_digits(v: f64) -> bool {
+    const FROM: f64 = (1_u64 << 50) as f64;
+    let size = v.abs();
+    (FROM..2.0 * FROM).contains(&size) && matches!(size.fract(), 0.25 | 0.75)
 }
 
 /// Prints like `strconv.FormatFloat(v, 'g', -1, 64)` and `fmt`'s `%v`: the exponent form below 1e-4
@@ -19,13 +45,13 @@ pub fn float_g(v: f64) -> String {
     if v == 0.0 {
         return if v.is_sign_negative() { "-0" } else { "0" }.to_owned();
     }
-    let scientific = format!("{v:e}");
+    let scientific = shortest_scientific(v);
     let exponent = scientific
         .split_once('e')
         .and_then(|(_, e)| e.parse::<i32>().ok())
         .unwrap_or(0);
     if (-4..6).contains(&exponent) {
-        format!("{v}")
+        shortest(v)
     } else {
         go_exponent(&scientific)
     }
@@ -36,7 +62,7 @@ pub fn float_e(v: f64) -> String {
     if let Some(text) = special(v) {
         return text.to_owned();
     }
-    go_exponent(&format!("{v:e}"))
+    go_exponent(&shortest_scientific(v))
 }
 
 fn special(v: f64) -> Option<&'static str> {
@@ -80,5 +106,22 @@ mod tests {
         assert_eq!(float_e(1.0), "1e+00");
         assert_eq!(float_e(2.5e-7), "2.5e-07");
         assert_eq!(float_f(f64::NEG_INFINITY), "-Inf");
+    }
+
+    #[test]
+    fn of_two_equally_near_texts_the_even_one_is_taken() {
+        assert_eq!(
+            float_f(1_614_705_772_236_064.0 + 0.25),
+            "1614705772236064.2"
+        );
+        assert_eq!(
+            float_f(-1_614_705_772_236_064.0 - 0.75),
+            "-1614705772236064.8"
+        );
+        assert_eq!(float_f(1_614_705_772_236_064.5), "1614705772236064.5");
+        assert_eq!(
+            float_g(1_614_705_772_236_064.0 + 0.25),
+            "1.6147057722360642e+15"
+        );
     }
 }

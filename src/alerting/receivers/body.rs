@@ -97,7 +97,7 @@ fn go_float(v: f64) -> String {
     if v != 0.0 && !(1e-6..1e21).contains(&v.abs()) {
         return crate::text::gofmt::float_e(v).replace("e-0", "e-");
     }
-    format!("{v}")
+    crate::text::gofmt::shortest(v)
 }
 
 /// A JSON request.
