@@ -6,6 +6,7 @@ use super::plan::{Call, Kind, Node, Selector};
 use super::select::Cursor;
 use crate::promql::Error;
 use crate::promql::functions::{self, instant::CallInput, labels};
+use crate::storage::{SampleIter, SelectHints};
 
 impl Evaluator<'_, '_> {
     pub(super) fn call(&self, call: &Call) -> Result<Matrix, Error> {
@@ -58,7 +59,7 @@ impl Evaluator<'_, '_> {
         for entry in self.entries(selector)? {
             let entry = entry?;
             self.context.check()?;
-            let mut cursor = Cursor::new(entry.samples);
+            let mut cursor = Cursor::new(within(entry.samples, &selector.hints));
             let mut series = Series {
                 labels: self.context.renamed(&entry.labels),
                 drop_name: true,
@@ -66,7 +67,11 @@ impl Evaluator<'_, '_> {
             };
             for t in self.steps() {
                 self.context.tick()?;
-                let reference = selector.moment.reference(t);
+                // compat: with `@` upstream forgets the offset here, though not where it selects samples.
+                let reference = selector
+                    .moment
+                    .at_ms
+                    .unwrap_or_else(|| selector.moment.reference(t));
                 let Some(sample) = cursor.at(self.context, reference)? else {
                     continue;
                 };
@@ -94,6 +99,16 @@ impl Evaluator<'_, '_> {
             super::cleanup::merge_same_labelset(matrix)
         }
     }
+}
+
+/// The samples that a selector asked for; a store may give more.
+fn within<'a>(samples: SampleIter<'a>, hints: &SelectHints) -> SampleIter<'a> {
+    let times = hints.min_ms..=hints.max_ms;
+    Box::new(samples.filter(move |sample| {
+        sample
+            .as_ref()
+            .map_or(true, |sample| times.contains(&sample.timestamp_ms))
+    }))
 }
 
 /// A vector of one number without labels, which is how scalars are passed on.
