@@ -34,6 +34,7 @@
 //! | `info()`, `limitk`, `limit_ratio` | the same; `limit_ratio` keeps the very series that upstream keeps | group promql-evals |
 //! | delayed name removal | the same; off in the daemon, on in scripts, as upstream | group promql-evals |
 //! | type and unit labels | the same | group promql-evals |
+//! | sine, exponential, logarithm, `^` and the like, quantiles that use them | the same to the last bit as Go 1.27 on amd64 | [`math`](crate::math), `tests/peers/math.rs` |
 //! | warnings and infos with their place | the same | group promql-evals |
 //! | limits: samples at once, time, cancellation, with upstream's texts | the same | `promql::engine` tests |
 //! | extended ranges, fill modifiers, `info()`, trimming; rules that are easily got wrong | the same | `tests/promql/*.test` |
@@ -41,7 +42,6 @@
 //! | test scripts: `load`, `load_with_nhcb`, `eval`, `expect`, and the checks of the runner | the same | group promql-runner, example `promqltest` |
 //!
 //! Differences:
-//! - Sine, exponential and the like may differ in the last bit.
 //! - Histograms are never padded with empty buckets by storage. Upstream's chunks do that, so where a sample has no
 //!   positive buckets and others of its chunk have, `histogram_quantile` of the zero bucket begins at zero there and
 //!   below it here; quantiles of negated histograms, `changes` between histograms that differ in nothing else, and
@@ -56,16 +56,20 @@
 //! # Against Prometheus 3.5
 //!
 //! `promql_diff.py` compares with 3.5.3. What it counts comes from changes since then, whose new behaviour the
-//! conformance data asks for, or from the differences above:
+//! conformance data asks for, or from the differences above. `tests/differential/promql_classify.py` finds the
+//! innermost expression behind each counted difference and matches it with a line of this table or with the padding
+//! of histograms above; over 48,000 queries of 24 seeds (101 to 110, 201 to 210, 301 to 304) none is left over:
 //!
 //! | Shows in | 3.14 | Change |
 //! |---|---|---|
 //! | `histogram_fraction` of classic buckets | a lower bound in the first bucket gives a number, not NaN | prometheus#17424 |
-//! | `sort_by_label` and the like in range queries | warn that they have no effect | `range_queries.test` |
+//! | `sort_by_label` and the like in range queries and subqueries | warn that they have no effect | `range_queries.test` |
 //! | `avg_over_time`, `sum_over_time`, `avg`, `sum` of native histograms | warn of conflicting counter resets | prometheus#17051, #17094, #17312 |
 //! | filtering comparisons | a match that is not unique is an error even if the filter drops it | prometheus#17668 |
 //! | `rate`, `increase` of native histograms | are not extrapolated below zero | prometheus#16828 |
 //! | `histogram_count`, `histogram_sum` around sums and rates of mixed kinds of buckets | the mix is refused as with buckets | `native_histograms.test` |
+//! | `-` of native histograms, differences, negative factors | make gauges, so that `rate` warns | prometheus#17004, #17046 |
+//! | `histogram_count`, `histogram_sum`, `histogram_avg` around operators | all selectors are read without buckets; 3.5 does that to the first alone, and to none if the call is the outermost | prometheus#18660 |
 //! | `mad_over_time` | a NaN in the range makes the result NaN | `functions.test` |
 //! | `avg` | divides sum and compensation apart, which shows in the last bit | `aggregators.test` |
 //! | texts of errors and notes | as in 3.14 | |
