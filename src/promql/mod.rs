@@ -8,6 +8,7 @@ pub mod annotations;
 pub mod ast;
 pub mod engine;
 mod error;
+pub mod explain;
 mod functions;
 mod go_sort;
 mod lexer;

@@ -1,6 +1,7 @@
 //! `watchfire why`: why was somebody told of an alert, or why not?
 
 mod chain;
+mod expression;
 mod rule;
 
 use std::process::ExitCode;
@@ -22,7 +23,8 @@ pub(super) fn command() -> Command {
         .about("Tells why somebody was told of an alert, or why not")
         .long_about(
             "Shows what each stage decided about an alert: received, grouped, inhibited, muted, silenced, deduplicated, sent, \
-             failed; and for an alert that never came in what its rule says. Asks a running watchfire.",
+             failed; and for an alert that never came in what its rule says, and which part of its expression finds nothing. \
+             Asks a running watchfire.",
         )
         .after_help(
             "Examples:\n  watchfire why NodeDown instance=a\n  watchfire why HighLatency 'job=~api.*' --at 2026-11-21T03:10:00Z",

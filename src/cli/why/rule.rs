@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::expression;
 use crate::alerting::Matcher;
 use crate::cli::Error;
 use crate::cli::amtool::{self, Server};
@@ -42,9 +43,18 @@ pub(super) fn lines(
     }
     let mut out = Vec::new();
     for rule in own {
-        out.push(about(rule, &matchers));
-        if let Some(at) = at {
-            out.push(then(server, text(&rule["name"]), at)?);
+        let (line, silent) = about(rule, &matchers);
+        out.push(line);
+        let silent = match at {
+            None => silent,
+            Some(at) => {
+                let (line, silent) = then(server, text(&rule["name"]), at)?;
+                out.push(line);
+                silent
+            }
+        };
+        if silent {
+            out.extend(expression::lines(server, rule, &matchers, at));
         }
     }
     Ok(out)
@@ -67,12 +77,15 @@ fn unknown(matchers: &[Matcher], rules: &[&Value]) -> String {
     }
 }
 
-/// What a rule says now.
-fn about(rule: &Value, matchers: &[Matcher]) -> String {
+/// What a rule says now, and whether its expression finds nothing.
+fn about(rule: &Value, matchers: &[Matcher]) -> (String, bool) {
     let name = text(&rule["name"]);
     let error = text(&rule["lastError"]);
     if !error.is_empty() {
-        return format!("the rule {name} cannot be evaluated: {error}");
+        return (
+            format!("the rule {name} cannot be evaluated: {error}"),
+            false,
+        );
     }
     let fits = |alert: &&Value| {
         matchers.iter().all(|m| {
@@ -86,49 +99,54 @@ fn about(rule: &Value, matchers: &[Matcher]) -> String {
         found.find(|alert| alert["state"] == wanted).copied()
     };
     if let Some(alert) = state("firing") {
-        return format!("the rule {name} fires since {}", text(&alert["activeAt"]));
+        let since = text(&alert["activeAt"]);
+        return (format!("the rule {name} fires since {since}"), false);
     }
     if let Some(alert) = state("pending") {
-        return format!(
+        let line = format!(
             "the rule {name} is pending since {}: it fires after {} s",
             text(&alert["activeAt"]),
             rule["duration"]
         );
+        return (line, false);
     }
     let others = items(&rule["alerts"]).count();
     if others > 0 {
-        return format!(
+        let line = format!(
             "the rule {name} does not fire for these labels, but for {others} other label sets"
         );
+        return (line, true);
     }
-    format!(
+    let line = format!(
         "the rule {name} does not fire: its expression finds nothing: {}",
         text(&rule["query"])
-    )
+    );
+    (line, true)
 }
 
-/// What the samples of `ALERTS` say of a time in the past.
-fn then(server: &Server, name: &str, at: WallTime) -> Result<String, Error> {
+/// What the samples of `ALERTS` say of a time in the past, and whether they say that there was nothing.
+fn then(server: &Server, name: &str, at: WallTime) -> Result<(String, bool), Error> {
     let query = format!("ALERTS{{alertname={}}}", crate::text::quote::quote(name));
     let params = [("query", query), ("time", at.to_string())];
     let Some(answer) = server.get_if_known("/api/v1/query", &params)? else {
-        return Ok(format!("nothing is known of {name} at {at}"));
+        return Ok((format!("nothing is known of {name} at {at}"), false));
     };
     let states: Vec<&str> = items(&answer["data"]["result"])
         .map(|sample| text(&sample["metric"]["alertstate"]))
         .collect();
     let count = |wanted: &str| states.iter().filter(|state| **state == wanted).count();
-    Ok(format!(
+    let line = format!(
         "at {at} it had {} firing and {} pending alerts",
         count("firing"),
         count("pending")
-    ))
+    );
+    Ok((line, states.is_empty()))
 }
 
-fn items(value: &Value) -> impl Iterator<Item = &Value> {
+pub(super) fn items(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
-fn text(value: &Value) -> &str {
+pub(super) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
