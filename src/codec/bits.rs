@@ -51,20 +51,33 @@ impl BitWriter {
 
     /// Appends the lowest `bits` bits of `value`, highest first; more than 64 count as 64.
     pub fn push(&mut self, value: u64, bits: u8) {
-        let mut left = bits.min(64);
-        while left > 0 {
-            if self.free == 0 {
-                self.bytes.push(0);
-                self.free = 8;
-            }
-            let take = left.min(self.free);
-            let part = (value >> (left - take)) & ((1 << take) - 1);
-            if let Some(last) = self.bytes.last_mut() {
-                *last |= (part as u8) << (self.free - take);
-            }
-            self.free -= take;
-            left -= take;
+        push_bits(&mut self.bytes, &mut self.free, value, bits);
+    }
+}
+
+/// Appends the lowest `bits` (at most 64) of `value`, highest first. `free` tells how many bits of the last byte are
+/// unused.
+pub fn push_bits(bytes: &mut Vec<u8>, free: &mut u8, value: u64, bits: u8) {
+    let mut left = bits.min(64);
+    if left == 0 {
+        return;
+    }
+    let value = value & (u64::MAX >> (64 - left));
+    if *free > 0
+        && let Some(last) = bytes.last_mut()
+    {
+        let take = left.min(*free);
+        *last |= ((value >> (left - take)) as u8) << (*free - take);
+        *free -= take;
+        left -= take;
+    }
+    if left > 0 {
+        let rest = (value << (64 - left)).to_be_bytes();
+        let whole = left.div_ceil(8);
+        if let Some(rest) = rest.get(..usize::from(whole)) {
+            bytes.extend_from_slice(rest);
         }
+        *free = whole * 8 - left;
     }
 }
 

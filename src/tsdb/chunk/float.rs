@@ -1,10 +1,8 @@
-use crate::codec::{BitReader, BitWriter, Error};
+use super::tail::{DELTA_CLASSES, FloatTail};
+use crate::codec::{BitReader, Error};
 use crate::model::{Sample, SampleValue};
 
-/// Bits of a difference of time differences, after its prefix: `10`, `110`, `1110`, `1111`.
-const DELTA_CLASSES: [u8; 4] = [7, 14, 20, 64];
-
-/// What both sides remember of the sample before.
+/// What is remembered of the sample before.
 #[derive(Debug, Clone, Copy, Default)]
 struct State {
     ms: i64,
@@ -16,107 +14,58 @@ struct State {
     significant: u8,
 }
 
-/// Writes floats: times as differences of differences, values as XOR to the one before.
+/// Writes floats that may have start timestamps.
 #[derive(Debug)]
 pub(super) struct FloatEncoder {
-    out: BitWriter,
-    state: State,
-    with_start: bool,
+    tail: FloatTail,
+    ms: i64,
+    value: f64,
+    /// `None` when the chunk has no place for it.
+    start_ms: Option<i64>,
 }
 
 impl FloatEncoder {
     pub(super) fn start(with_start: bool, ms: i64, start_ms: i64, value: f64) -> Self {
-        let mut out = BitWriter::new();
-        out.push(ms as u64, 64);
-        if with_start {
-            out.push(start_ms as u64, 64);
-        }
-        out.push(value.to_bits(), 64);
+        let start_ms = with_start.then_some(start_ms);
+        let mut tail = FloatTail::default();
+        tail.start(ms, start_ms, value);
         Self {
-            out,
-            state: State {
-                ms,
-                start_ms,
-                bits: value.to_bits(),
-                ..State::default()
-            },
-            with_start,
+            tail,
+            ms,
+            value,
+            start_ms,
         }
     }
 
-    /// False when the sample has a start timestamp for which the chunk has no place.
+    /// False when the sample does not fit into the chunk.
     pub(super) fn push(&mut self, ms: i64, start_ms: i64, value: f64) -> bool {
-        if self.with_start {
-            let changed = start_ms != self.state.start_ms;
-            self.out.push_bit(changed);
-            if changed {
-                self.out.push(start_ms as u64, 64);
-                self.state.start_ms = start_ms;
-            }
-        } else if start_ms != 0 {
+        if !FloatTail::spans(self.ms, ms) {
             return false;
         }
-        self.push_time(ms);
-        self.push_value(value.to_bits());
+        match &mut self.start_ms {
+            Some(before) => {
+                let changed = *before != start_ms;
+                *before = start_ms;
+                self.tail.bits(u64::from(changed), 1);
+                if changed {
+                    self.tail.bits(start_ms as u64, 64);
+                }
+            }
+            None if start_ms != 0 => return false,
+            None => {}
+        }
+        self.tail.put((self.ms, self.value), ms, value);
+        (self.ms, self.value) = (ms, value);
         true
     }
 
-    fn push_time(&mut self, ms: i64) {
-        let delta = ms.wrapping_sub(self.state.ms);
-        let change = delta.wrapping_sub(self.state.delta);
-        self.state.ms = ms;
-        self.state.delta = delta;
-        if change == 0 {
-            self.out.push_bit(false);
-            return;
-        }
-        let class = DELTA_CLASSES
-            .iter()
-            .position(|bits| *bits == 64 || fits(change, *bits))
-            .unwrap_or(3);
-        let (prefix, prefix_bits) = [(0b10, 2), (0b110, 3), (0b1110, 4), (0b1111, 4)][class];
-        self.out.push(prefix, prefix_bits);
-        self.out.push(change as u64, DELTA_CLASSES[class]);
-    }
-
-    fn push_value(&mut self, bits: u64) {
-        let difference = bits ^ self.state.bits;
-        self.state.bits = bits;
-        if difference == 0 {
-            self.out.push_bit(false);
-            return;
-        }
-        let leading = difference.leading_zeros().min(31) as u8;
-        let trailing = difference.trailing_zeros() as u8;
-        let state = &mut self.state;
-        let window_trailing = 64u8.wrapping_sub(state.leading + state.significant);
-        if state.significant > 0 && leading >= state.leading && trailing >= window_trailing {
-            self.out.push(0b10, 2);
-            self.out
-                .push(difference >> window_trailing, state.significant);
-            return;
-        }
-        state.leading = leading;
-        state.significant = 64 - leading - trailing;
-        self.out.push(0b11, 2);
-        self.out.push(u64::from(leading), 5);
-        // 1 to 64 bits, written as 0 to 63.
-        self.out.push(u64::from(state.significant - 1), 6);
-        self.out.push(difference >> trailing, state.significant);
-    }
-
     pub(super) fn bytes(&self) -> &[u8] {
-        self.out.bytes()
+        self.tail.bytes()
     }
 
     pub(super) fn capacity(&self) -> usize {
-        self.out.capacity()
+        self.tail.memory()
     }
-}
-
-const fn fits(value: i64, bits: u8) -> bool {
-    let half = 1i64 << (bits - 1);
-    value >= -half && value < half
 }
 
 /// Reads what [`FloatEncoder`] wrote.

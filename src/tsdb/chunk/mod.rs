@@ -4,6 +4,7 @@
 
 mod float;
 mod histogram;
+mod tail;
 
 use std::sync::Arc;
 
@@ -12,6 +13,8 @@ use crate::model::{Sample, SampleValue};
 
 use float::{FloatDecoder, FloatEncoder};
 use histogram::{HistogramDecoder, HistogramEncoder};
+
+pub(crate) use tail::FloatTail;
 
 /// A chunk is sealed when it holds so many samples.
 pub(crate) const CHUNK_SAMPLES_MAX: u32 = 120;

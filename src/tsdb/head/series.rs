@@ -7,7 +7,7 @@ use crate::model::{Metadata, Sample, SampleValue};
 use crate::storage::read_hints::with_read_hint;
 use crate::tsdb::batch::{SeriesId, stale_float_histogram, stale_histogram};
 use crate::tsdb::blocks::Blocks;
-use crate::tsdb::chunk::{Chunk, OpenChunk, Samples};
+use crate::tsdb::chunk::{Chunk, FloatTail, OpenChunk, Samples};
 
 /// A series with its samples since the newest flush; what came before is in blocks.
 ///
@@ -20,9 +20,10 @@ pub(crate) struct Series {
     pub(super) first_ms: i64,
     /// Time of the newest sample in order; `i64::MIN` when there is none.
     pub(super) newest_ms: i64,
-    /// The value of the newest sample in order. After a start it is only in a block.
-    last: Option<SampleValue>,
-    pub(super) open: Option<Box<OpenChunk>>,
+    /// The value of the newest sample in order, as far as [`Last`] says that it is here.
+    last: f64,
+    /// The open chunk of plain floats, which most series have.
+    tail: FloatTail,
     pub(super) extra: Option<Box<Extra>>,
     /// What was there before batches that some reader must not see yet, newest first.
     marks: Option<Box<Mark>>,
@@ -40,8 +41,21 @@ pub(crate) struct SeriesState {
     pub(crate) doomed: bool,
     /// Labels, metadata and tombstones are as in the catalog.
     pub(super) saved: bool,
-    /// `last` is only in a block and is a native histogram.
-    pub(super) ends_in_histogram: bool,
+    /// Where the newest sample in order is.
+    last: Last,
+}
+
+/// Where the value of a series' newest sample in order is. After a start it is only in a block.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Last {
+    /// In a block, and it is a float, or nowhere.
+    #[default]
+    Stored,
+    /// In a block, and it is a native histogram.
+    StoredHistogram,
+    Float,
+    /// In [`Extra`].
+    Histogram,
 }
 
 impl SeriesState {
@@ -57,6 +71,10 @@ impl SeriesState {
 pub(super) struct Extra {
     /// Full chunks, oldest first.
     pub(super) sealed: Vec<Arc<Chunk>>,
+    /// The open chunk, when it is not one of plain floats.
+    open: Option<OpenChunk>,
+    /// The newest sample in order, when it is a native histogram.
+    last: Option<SampleValue>,
     /// Samples that were older than the newest when they came.
     pub(super) late: BTreeMap<i64, Late>,
     /// How many late samples ever came.
@@ -68,6 +86,8 @@ pub(super) struct Extra {
 impl Extra {
     fn is_empty(&self) -> bool {
         self.sealed.is_empty()
+            && self.open.is_none()
+            && self.last.is_none()
             && self.late_count == 0
             && self.tombstones.is_empty()
             && self.metadata.is_none()
@@ -139,8 +159,8 @@ impl Series {
             pairs,
             first_ms: i64::MAX,
             newest_ms: i64::MIN,
-            last: None,
-            open: None,
+            last: 0.0,
+            tail: FloatTail::default(),
             extra: None,
             marks: None,
             state: SeriesState::default(),
@@ -158,9 +178,31 @@ impl Series {
 
     /// The value of the newest sample in order, from a block if need be.
     pub(crate) fn last(&self, id: SeriesId, blocks: &Blocks) -> Option<SampleValue> {
-        match &self.last {
-            Some(last) => Some(last.clone()),
-            None => blocks.value_at(id, self.newest_ms()?, self.tombstones()),
+        self.known_last()
+            .or_else(|| blocks.value_at(id, self.newest_ms()?, self.tombstones()))
+    }
+
+    /// The value of the newest sample in order, if it is in memory.
+    fn known_last(&self) -> Option<SampleValue> {
+        match self.state.last {
+            Last::Float => Some(SampleValue::Float(self.last)),
+            Last::Histogram => self.extra.as_ref()?.last.clone(),
+            Last::Stored | Last::StoredHistogram => None,
+        }
+    }
+
+    fn set_last(&mut self, value: SampleValue) {
+        if let SampleValue::Float(v) = value {
+            self.last = v;
+            if self.state.last == Last::Histogram
+                && let Some(extra) = &mut self.extra
+            {
+                extra.last = None;
+            }
+            self.state.last = Last::Float;
+        } else {
+            self.extra.get_or_insert_default().last = Some(value);
+            self.state.last = Last::Histogram;
         }
     }
 
@@ -214,12 +256,14 @@ impl Series {
         keep_late: bool,
         blocks: &Blocks,
     ) -> Pushed {
-        if self.last.is_none() && self.state.ends_in_histogram {
-            self.last = self.last(id, blocks);
+        if self.state.last == Last::StoredHistogram
+            && let Some(last) = self.last(id, blocks)
+        {
+            self.set_last(last);
         }
         // compat: a staleness marker of a scrape is a float; among histograms it becomes one of them.
         if sample.value.is_stale() {
-            sample.value = match (&sample.value, &self.last) {
+            sample.value = match (&sample.value, self.known_last()) {
                 (SampleValue::Float(_), Some(SampleValue::Histogram(_)))
                 | (SampleValue::Histogram(_), _) => stale_histogram(),
                 (SampleValue::Float(_), Some(SampleValue::FloatHistogram(_)))
@@ -252,23 +296,85 @@ impl Series {
         }
     }
 
-    fn push_newest(&mut self, mut sample: Sample) {
-        sample.value = with_read_hint(self.last.as_ref(), sample.value);
-        let pushed = self.open.as_mut().is_some_and(|open| open.push(&sample));
-        if !pushed {
-            self.seal();
-            self.open = Some(Box::new(OpenChunk::start(&sample)));
+    /// Adds a plain float where that is the newest sample after another float; false, and nothing done, when it
+    /// is anything else.
+    pub(super) fn push_float(&mut self, ms: i64, value: f64) -> bool {
+        let is_plain = self.state.last == Last::Float
+            && ms > self.newest_ms
+            && (self.extra.as_ref()).is_none_or(|extra| extra.open.is_none());
+        if is_plain {
+            self.push_tail(ms, value);
+            self.first_ms = self.first_ms.min(ms);
+            self.newest_ms = ms;
+            self.last = value;
+            self.state.doomed = false;
         }
-        self.first_ms = self.first_ms.min(sample.timestamp_ms);
-        self.newest_ms = sample.timestamp_ms;
-        self.last = Some(sample.value);
+        is_plain
+    }
+
+    fn push_tail(&mut self, ms: i64, value: f64) {
+        let before = (self.newest_ms, self.last);
+        if !self.tail.push(before, ms, value) {
+            self.seal();
+            self.tail.push(before, ms, value);
+        }
+    }
+
+    fn push_newest(&mut self, mut sample: Sample) {
+        sample.value = with_read_hint(self.known_last().as_ref(), sample.value);
+        let ms = sample.timestamp_ms;
+        match sample.value {
+            SampleValue::Float(value) if sample.start_timestamp_ms == 0 => {
+                if self.extra.as_ref().is_some_and(|e| e.open.is_some()) {
+                    self.seal();
+                }
+                self.push_tail(ms, value);
+            }
+            _ => {
+                let open = self.extra.as_mut().and_then(|extra| extra.open.as_mut());
+                if !open.is_some_and(|open| open.push(&sample)) {
+                    self.seal();
+                    let extra = self.extra.get_or_insert_default();
+                    extra.open = Some(OpenChunk::start(&sample));
+                }
+            }
+        }
+        self.first_ms = self.first_ms.min(ms);
+        self.newest_ms = ms;
+        self.set_last(sample.value);
         self.state.doomed = false;
     }
 
+    /// Closes the open chunk.
     fn seal(&mut self) {
-        if let Some(full) = self.open.take() {
+        if let Some(full) = self.open_chunk() {
+            self.drop_open();
             let sealed = &mut self.extra.get_or_insert_default().sealed;
-            sealed.push(Arc::new(full.snapshot()));
+            sealed.push(Arc::new(full));
+        }
+    }
+
+    /// A copy of the open chunk.
+    fn open_chunk(&self) -> Option<Chunk> {
+        self.tail.snapshot(self.newest_ms).or_else(|| {
+            let open = self.extra.as_ref()?.open.as_ref()?;
+            Some(open.snapshot())
+        })
+    }
+
+    /// First and last time of the open chunk.
+    fn open_span(&self) -> Option<(i64, i64)> {
+        if let Some(min_ms) = self.tail.min_ms() {
+            return Some((min_ms, self.newest_ms));
+        }
+        let open = self.extra.as_ref()?.open.as_ref()?;
+        Some((open.min_ms(), open.max_ms()))
+    }
+
+    fn drop_open(&mut self) {
+        self.tail = FloatTail::default();
+        if let Some(extra) = &mut self.extra {
+            extra.open = None;
         }
     }
 
@@ -328,7 +434,7 @@ impl Series {
             .into_iter()
             .flatten()
             .cloned()
-            .chain(self.open.iter().map(|open| Arc::new(open.snapshot())))
+            .chain(self.open_chunk().map(Arc::new))
     }
 
     /// Deletes what the series holds between two times; what comes later is not touched. Samples in order
@@ -401,7 +507,11 @@ impl Series {
         self.first_ms = self.first_ms.min(first_ms);
         if last_ms >= self.newest_ms {
             self.newest_ms = last_ms;
-            self.state.ends_in_histogram = is_histogram;
+            self.state.last = if is_histogram {
+                Last::StoredHistogram
+            } else {
+                Last::Stored
+            };
         }
     }
 
@@ -457,17 +567,12 @@ impl Series {
 
     /// Lets go of samples that a block holds: those up to `limit`.
     pub(super) fn flushed(&mut self, limit: Limit) {
-        let held = self.open.as_ref().is_some_and(|open| {
-            open.min_ms() <= limit.newest_ms && open.max_ms() > limit.newest_ms
-        });
-        if held {
-            self.split_open(limit.newest_ms);
-        } else if self
-            .open
-            .as_ref()
-            .is_some_and(|open| open.max_ms() <= limit.newest_ms)
-        {
-            self.open = None;
+        if let Some((min_ms, max_ms)) = self.open_span() {
+            if max_ms <= limit.newest_ms {
+                self.drop_open();
+            } else if min_ms <= limit.newest_ms {
+                self.split_open(limit.newest_ms);
+            }
         }
         if let Some(extra) = &mut self.extra {
             // A sealed chunk that reaches beyond stays as a whole: who reads both sees each time once.
@@ -481,17 +586,28 @@ impl Series {
 
     /// Keeps of the open chunk what is later than `ms`.
     fn split_open(&mut self, ms: i64) {
-        let Some(open) = self.open.take() else {
+        let Some(whole) = self.open_chunk() else {
             return;
         };
-        for sample in Samples::new(Arc::new(open.snapshot()), u32::MAX).map_while(Result::ok) {
-            if sample.timestamp_ms <= ms {
-                continue;
-            }
-            let pushed = self.open.as_mut().is_some_and(|open| open.push(&sample));
-            if !pushed {
-                self.seal();
-                self.open = Some(Box::new(OpenChunk::start(&sample)));
+        self.drop_open();
+        let kept = Samples::new(Arc::new(whole), u32::MAX).map_while(Result::ok);
+        let mut before = (ms, 0.0);
+        for sample in kept.filter(|sample| sample.timestamp_ms > ms) {
+            match sample.value {
+                // What was in one chunk fits into one.
+                SampleValue::Float(v) if sample.start_timestamp_ms == 0 => {
+                    self.tail.push(before, sample.timestamp_ms, v);
+                    before = (sample.timestamp_ms, v);
+                }
+                _ => {
+                    let open = &mut self.extra.get_or_insert_default().open;
+                    match open {
+                        Some(open) => {
+                            open.push(&sample);
+                        }
+                        None => *open = Some(OpenChunk::start(&sample)),
+                    }
+                }
             }
         }
     }
@@ -509,11 +625,10 @@ impl Series {
     /// anything older than `left_ms`. True when the series shall go.
     pub(super) fn drop_before(&mut self, cutoff_ms: i64, left_ms: i64) -> bool {
         if self
-            .open
-            .as_ref()
-            .is_some_and(|open| open.max_ms() < cutoff_ms)
+            .open_span()
+            .is_some_and(|(_, max_ms)| max_ms < cutoff_ms)
         {
-            self.open = None;
+            self.drop_open();
         }
         if let Some(extra) = &mut self.extra {
             extra.sealed.retain(|chunk| chunk.max_ms() >= cutoff_ms);
@@ -548,17 +663,16 @@ impl Series {
 
     /// Whether there are samples in memory.
     pub(super) fn has_samples(&self) -> bool {
-        self.open.is_some()
-            || self
-                .extra
-                .as_ref()
-                .is_some_and(|extra| !extra.sealed.is_empty() || !extra.late.is_empty())
+        !self.tail.is_empty()
+            || self.extra.as_ref().is_some_and(|extra| {
+                !extra.sealed.is_empty() || extra.open.is_some() || !extra.late.is_empty()
+            })
     }
 
     /// How many chunks it has in memory.
     pub(crate) fn chunk_count(&self) -> usize {
         let sealed = self.extra.as_ref().map_or(0, |extra| extra.sealed.len());
-        sealed + usize::from(self.open.is_some())
+        sealed + usize::from(self.open_span().is_some())
     }
 
     /// Bytes that samples take on the heap.
@@ -567,9 +681,9 @@ impl Series {
             size_of::<Extra>()
                 + extra.late.len() * 64
                 + extra.sealed.iter().map(|c| c.memory()).sum::<usize>()
+                + extra.open.as_ref().map_or(0, OpenChunk::memory)
         });
-        let open = self.open.as_ref();
-        extra + open.map_or(0, |open| open.memory() + size_of::<OpenChunk>())
+        extra + self.tail.memory()
     }
 }
 
