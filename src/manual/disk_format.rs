@@ -53,6 +53,7 @@
 //! | 1 | segment | magic `wf-wal\0\0`, version varint, newest good record before this segment varint |
 //! | 2 | batch | flags u8 (1: late samples are kept), series, samples, exemplars, metadata |
 //! | 3 | delete | from zigzag, to zigzag, series numbers |
+//! | 4 | row | a batch of a stream, most of which are floats of one time |
 //!
 //! - The sequence of a batch is its place in the order in which batches became visible. A segment's header names
 //!   the newest record that was written before it: what an older segment holds beyond that was torn or
@@ -64,6 +65,30 @@
 //!   with start timestamp), number and time as zigzag differences to the last sample where the tag does
 //!   not say them, start as difference to the time, value. Integers are floats of fewer than 53 bits.
 //!   Histograms are a hint byte, the layout and the counts.
+//! - A *row* is what a stream, a scraped target, brings at one time. A **base** has every value:
+//!
+//!   ```text
+//!   | stream varint | 0 | flags u8 | time zigzag | count | numbers | values | rest |
+//!   ```
+//!
+//!   the rows after it say how they differ from it, and need nothing else:
+//!
+//!   ```text
+//!   | stream varint | record of the base varint | flags u8 | time zigzag less the base's | absent | changed | values |
+//!   | added: count, numbers, values | rest |
+//!   ```
+//!
+//!   So a damaged row costs itself and a damaged base its rows, which are at most 32. After a flush, a failure or a
+//!   start each stream begins with a base, so that none is needed which has been cut. Flags: 1 late samples are
+//!   kept, 2 there is a rest (a batch as above with all that is no float of that time), 4 series are absent, 8
+//!   series are added, 16 few values have changed. *Numbers* are stretches of neighbours: distance to the end of the
+//!   one before zigzag, length less 1. *Absent* is a count of stretches, each with the series between and its
+//!   length. *Changed* is a bit per series of the base, or, when few have, count and distances. A *value* is an integer to be
+//!   divided by a power of ten; how many places each has is said in stretches (places u8, length less 1), with 16
+//!   for those that are 8 bytes of float instead. A *changed value* is the zigzag difference of the integers, or
+//!   0, other places and the difference then (the float, where these are 16); where the base has 16, it is the XOR
+//!   with bytes swapped as varint. The writer has seen that each value comes back with every bit.
+//! - Version 1 of the log, which had no rows, is read.
 //! - A record is written with one write(2) before its batch is visible; the log is synced every second.
 //!
 //! # The manifest

@@ -139,7 +139,7 @@ impl ScrapeLoop {
             at,
             ..Report::default()
         };
-        let mut batch = store.appender();
+        let mut batch = self.batch(store);
         let failed = match (&self.forced_error, fetched) {
             (Some(error), _) => Some(error.clone()),
             (None, Err(failure)) => {
@@ -218,9 +218,15 @@ impl ScrapeLoop {
             }
             Err(why) => {
                 drop(batch);
-                (store.appender(), Some(why.to_string()))
+                (self.batch(store), Some(why.to_string()))
             }
         }
+    }
+
+    fn batch<'s>(&self, store: &'s dyn Storage) -> Box<dyn Appender + 's> {
+        let mut batch = store.appender();
+        batch.set_stream(self.target.hash);
+        batch
     }
 
     /// Adds the report series and makes the batch visible.

@@ -19,6 +19,11 @@ pub struct Committed {
 /// Order and duplicates are judged per series: a sample at the time of the newest one with the same
 /// bits is silently taken, with other bits it is [`AppendError::DuplicateTimestamp`].
 pub trait Appender: Send {
+    /// Says who writes. Batches under one name mostly have the same series in the same order, one sample of each
+    /// at one time: a store may write them shorter for that. Nothing else depends on it. To be called before
+    /// anything is added; without it a batch stands for itself.
+    fn set_stream(&mut self, _stream: u64) {}
+
     /// Adds a sample of the series `labels`. `hint` is what an earlier call for the same labels
     /// returned; a stale hint is harmless. A refused sample leaves the batch usable.
     fn append(

@@ -11,16 +11,26 @@ use crate::storage::{AppendError, Appender, Committed, Error, SeriesRef};
 /// A batch under construction.
 #[derive(Debug, Default)]
 pub(super) struct BatchBuilder {
+    /// Who writes.
+    pub(super) stream: Option<u64>,
     pub(super) batch: Batch,
     /// Series whose labels the log may not know, in order of appearance.
     named: Vec<(SeriesId, Labels)>,
     known: HashSet<SeriesId, foldhash::fast::RandomState>,
-    /// So many samples at the front have rising numbers, one per series.
+    /// So many samples at the front of the row have rising numbers, and so many of the others.
     rising: usize,
-    /// The other series: where in the batch the newest sample of each is.
-    newest: HashMap<SeriesId, usize, foldhash::fast::RandomState>,
+    rising_others: usize,
+    /// Where the newest sample is of each series that is in neither of these stretches or has more than one.
+    newest: HashMap<SeriesId, Place, foldhash::fast::RandomState>,
     /// Where in the batch the samples of those are that have more than one.
-    times: HashMap<(SeriesId, i64), usize, foldhash::fast::RandomState>,
+    times: HashMap<(SeriesId, i64), Place, foldhash::fast::RandomState>,
+}
+
+/// Where a sample is in a batch.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Row(usize),
+    Other(usize),
 }
 
 impl BatchBuilder {
@@ -30,55 +40,84 @@ impl BatchBuilder {
     }
 
     /// Where the newest sample is that the batch has of a series.
-    fn newest_at(&self, id: SeriesId) -> Option<usize> {
-        if let Some(at) = self.newest.get(&id) {
-            return Some(*at);
+    fn newest_at(&self, id: SeriesId) -> Option<Place> {
+        if !self.newest.is_empty()
+            && let Some(place) = self.newest.get(&id)
+        {
+            return Some(*place);
         }
-        let rising = self.batch.samples.get(..self.rising)?;
-        if rising.last().is_none_or(|(last, _)| *last < id) {
-            return None;
-        }
-        rising.binary_search_by_key(&id, |(id, _)| *id).ok()
+        let row = self.batch.row.get(..self.rising)?;
+        let others = self.batch.samples.get(..self.rising_others)?;
+        find(row, id)
+            .map(Place::Row)
+            .or_else(|| find(others, id).map(Place::Other))
     }
 
-    /// The newest sample that the batch has of a series.
-    fn newest(&self, id: SeriesId) -> Option<&Sample> {
-        let (_, sample) = self.batch.samples.get(self.newest_at(id)?)?;
-        Some(sample)
+    fn sample(&self, place: Place) -> Option<(i64, SampleValue)> {
+        match place {
+            Place::Row(at) => {
+                let (_, value) = self.batch.row.get(at)?;
+                Some((self.batch.row_ms, SampleValue::Float(*value)))
+            }
+            Place::Other(at) => {
+                let (_, sample) = self.batch.samples.get(at)?;
+                Some((sample.timestamp_ms, sample.value.clone()))
+            }
+        }
+    }
+
+    /// Time of the newest sample that the batch has of a series.
+    fn newest_ms(&self, id: SeriesId) -> Option<i64> {
+        let (ms, _) = self.sample(self.newest_at(id)?)?;
+        Some(ms)
     }
 
     /// The value that the batch has of a series at a time.
-    fn value_at(&self, id: SeriesId, ms: i64) -> Option<&SampleValue> {
-        let newest = self.newest(id)?;
-        if newest.timestamp_ms == ms {
-            return Some(&newest.value);
+    fn value_at(&self, id: SeriesId, ms: i64) -> Option<SampleValue> {
+        let (newest_ms, value) = self.sample(self.newest_at(id)?)?;
+        if newest_ms == ms {
+            return Some(value);
         }
-        let at = self.times.get(&(id, ms))?;
-        self.batch.samples.get(*at).map(|(_, sample)| &sample.value)
+        let place = self.times.get(&(id, ms))?;
+        Some(self.sample(*place)?.1)
     }
 
     fn push(&mut self, id: SeriesId, sample: Sample) {
-        let at = self.batch.samples.len();
+        let before = self.newest_at(id);
         let ms = sample.timestamp_ms;
-        match self.newest_at(id) {
-            None => {
-                let rises = self.batch.samples.last().is_none_or(|(last, _)| *last < id);
-                if rises && at == self.rising {
-                    self.rising += 1;
-                } else {
-                    self.newest.insert(id, at);
-                }
+        let batch = &mut self.batch;
+        let place = match sample.value {
+            // A marker tells the end of a series, so it is not what the next row has.
+            SampleValue::Float(value)
+                if before.is_none()
+                    && sample.start_timestamp_ms == 0
+                    && (ms == batch.row_ms || batch.row.is_empty())
+                    && !sample.value.is_stale() =>
+            {
+                batch.row_ms = ms;
+                batch.row.push((id, value));
+                Place::Row(batch.row.len() - 1)
             }
-            Some(before) => {
-                let before_ms = self.batch.samples.get(before).map(|(_, s)| s.timestamp_ms);
-                let before_ms = before_ms.unwrap_or(ms);
-                self.times.insert((id, before_ms), before);
-                self.times.insert((id, ms), at);
-                let newest = if ms >= before_ms { at } else { before };
-                self.newest.insert(id, newest);
+            _ => {
+                batch.samples.push((id, sample));
+                Place::Other(batch.samples.len() - 1)
             }
-        }
-        self.batch.samples.push((id, sample));
+        };
+        let Some(before) = before else {
+            let rises = match place {
+                Place::Row(at) => extend(&batch.row, at, &mut self.rising),
+                Place::Other(at) => extend(&batch.samples, at, &mut self.rising_others),
+            };
+            if !rises {
+                self.newest.insert(id, place);
+            }
+            return;
+        };
+        let before_ms = self.sample(before).map_or(ms, |(ms, _)| ms);
+        self.times.insert((id, before_ms), before);
+        self.times.insert((id, ms), place);
+        let newest = if ms >= before_ms { place } else { before };
+        self.newest.insert(id, newest);
     }
 
     /// Notes the labels of a series that the log may not know.
@@ -89,13 +128,34 @@ impl BatchBuilder {
     }
 }
 
+/// Where a series is in a stretch of rising numbers.
+fn find<T>(rising: &[(SeriesId, T)], id: SeriesId) -> Option<usize> {
+    if rising.last().is_none_or(|(last, _)| *last < id) {
+        return None;
+    }
+    rising.binary_search_by_key(&id, |(id, _)| *id).ok()
+}
+
+/// Lets a stretch of rising numbers take in what stands at `at`; false when that does not belong to it.
+fn extend<T>(list: &[(SeriesId, T)], at: usize, rising: &mut usize) -> bool {
+    let before = at.checked_sub(1).and_then(|at| list.get(at));
+    let rises = match (before, list.get(at)) {
+        (Some((before, _)), Some((id, _))) => before < id,
+        _ => true,
+    };
+    let extends = rises && at == *rising;
+    *rising += usize::from(extends);
+    extends
+}
+
 impl Batch {
     /// Gives a series of the batch another number.
     pub(super) fn rename(&mut self, old: SeriesId, new: SeriesId) {
+        let row = self.row.iter_mut().map(|(id, _)| id);
         let samples = self.samples.iter_mut().map(|(id, _)| id);
         let exemplars = self.exemplars.iter_mut().map(|(id, _)| id);
         let metadata = self.metadata.iter_mut().map(|(id, _)| id);
-        for id in samples.chain(exemplars).chain(metadata) {
+        for id in row.chain(samples).chain(exemplars).chain(metadata) {
             if *id == old {
                 *id = new;
             }
@@ -127,10 +187,10 @@ impl<'a> DbAppender<'a> {
     /// Judges a sample by what its series and the batch hold.
     fn check(&self, head: &Head, id: SeriesId, sample: &Sample) -> Result<(), AppendError> {
         let stored = head.table().get(id).and_then(Series::newest_ms);
-        let pending = self.builder.newest(id).map(|newest| newest.timestamp_ms);
+        let pending = self.builder.newest_ms(id);
         let there = || {
             let ms = sample.timestamp_ms;
-            let pending = self.builder.value_at(id, ms).cloned();
+            let pending = self.builder.value_at(id, ms);
             pending.or_else(|| head.value_at(id, ms))
         };
         head.check(stored.max(pending), there, sample, self.window_ms())
@@ -160,6 +220,10 @@ impl<'a> DbAppender<'a> {
 }
 
 impl Appender for DbAppender<'_> {
+    fn set_stream(&mut self, stream: u64) {
+        self.builder.stream = Some(stream);
+    }
+
     fn append(
         &mut self,
         hint: Option<SeriesRef>,
@@ -226,7 +290,7 @@ impl Appender for DbAppender<'_> {
         let (id, labels) = self.labels(series)?;
         // compat: an exemplar without a time is as old as its sample.
         if exemplar.timestamp_ms.is_none() {
-            exemplar.timestamp_ms = self.builder.newest(id).map(|sample| sample.timestamp_ms);
+            exemplar.timestamp_ms = self.builder.newest_ms(id);
         }
         {
             let head = self.db.head.read();

@@ -21,7 +21,11 @@ pub(crate) struct Batch {
     pub(crate) out_of_order: bool,
     /// Series that no earlier record names.
     pub(crate) series: Vec<(SeriesId, Labels)>,
-    /// Samples in the order in which they were appended.
+    /// The time of the row.
+    pub(crate) row_ms: i64,
+    /// Floats of one time, the first of each series: what a scrape brings is mostly that.
+    pub(crate) row: Vec<(SeriesId, f64)>,
+    /// All other samples in the order in which they were appended; they come after the row.
     pub(crate) samples: Vec<(SeriesId, Sample)>,
     pub(crate) exemplars: Vec<(SeriesId, Exemplar)>,
     pub(crate) metadata: Vec<(SeriesId, Metadata)>,
@@ -46,14 +50,28 @@ const INTEGERS_BELOW: f64 = 9_007_199_254_740_992.0;
 impl Batch {
     /// Appends the record's payload.
     pub(crate) fn put(&self, out: &mut Vec<u8>) {
+        self.put_samples(out, &self.row);
+    }
+
+    /// Appends what the batch has beside its row.
+    pub(crate) fn put_rest(&self, out: &mut Vec<u8>) {
+        self.put_samples(out, &[]);
+    }
+
+    fn put_samples(&self, out: &mut Vec<u8>, row: &[(SeriesId, f64)]) {
         out.push(u8::from(self.out_of_order));
         put_varint(out, self.series.len() as u64);
         for (id, labels) in &self.series {
             put_varint(out, u64::from(*id));
             put_labels(out, labels);
         }
-        put_varint(out, self.samples.len() as u64);
+        put_varint(out, (row.len() + self.samples.len()) as u64);
         let (mut last_id, mut last_ms) = (0, 0);
+        for (id, value) in row {
+            let sample = Sample::float(self.row_ms, *value);
+            put_sample(out, *id, &sample, last_id, last_ms);
+            (last_id, last_ms) = (*id, self.row_ms);
+        }
         for (id, sample) in &self.samples {
             put_sample(out, *id, sample, last_id, last_ms);
             (last_id, last_ms) = (*id, sample.timestamp_ms);
@@ -106,10 +124,15 @@ impl Batch {
 
     /// Whether there is nothing to write.
     pub(crate) fn is_empty(&self) -> bool {
-        self.series.is_empty()
+        self.row.is_empty() && !self.has_rest()
+    }
+
+    /// Whether there is more than the row.
+    pub(crate) fn has_rest(&self) -> bool {
+        !(self.series.is_empty()
             && self.samples.is_empty()
             && self.exemplars.is_empty()
-            && self.metadata.is_empty()
+            && self.metadata.is_empty())
     }
 }
 
@@ -292,6 +315,7 @@ mod tests {
                 )],
                 metadata: vec![(7, Metadata::default())],
                 samples,
+                ..Batch::default()
             }
         })
     }

@@ -399,16 +399,12 @@ impl Db {
     ) -> Result<Committed, storage::Error> {
         let mut wal = self.wal.lock();
         self.check_open()?;
+        let stream = builder.stream;
         let mut batch = self.resolve(builder);
         if batch.is_empty() {
             return Ok(Committed::default());
         }
-        let record = Record::Batch(batch);
-        let written = wal.append(&record);
-        let Record::Batch(taken) = record else {
-            return Ok(Committed::default());
-        };
-        batch = taken;
+        let written = wal.append_batch(&batch, stream);
         let volatile = written.is_err();
         let sequence = match written {
             Ok(sequence) => sequence,

@@ -40,7 +40,7 @@ impl Db {
         // All that the view holds is in closed segments, which can go afterwards.
         let sequence = {
             let mut wal = self.wal.lock();
-            wal.rotate()?;
+            wal.cut()?;
             self.head.read().pin_flush()
         };
         let since = maintenance.draining.back().map(|earlier| earlier.sequence);

@@ -142,9 +142,23 @@ pub fn write_ahead_log(input: &[u8]) {
         }
         batch.commit().unwrap();
     };
+    // Three rows of a stream: a base, one that differs from it, and one that has other series.
+    let scrape = |db: &Db, ms: i64| {
+        let mut batch = db.appender();
+        batch.set_stream(1);
+        for i in ms % 2..6 {
+            let labels = Labels::from_pairs([("__name__", "s"), ("i", &i.to_string())]);
+            let sample = Sample::float(ms, 0.25 * (i % 4 * ms) as f64);
+            batch.append(None, &labels, sample).unwrap();
+        }
+        batch.commit().unwrap();
+    };
     let db = Db::open(Arc::clone(&disk), Options::default(), 0).unwrap();
     write(&db, 0);
     write(&db, 5);
+    for ms in [20, 22, 25] {
+        scrape(&db, ms);
+    }
     drop(db);
     let mut changed = 0;
     for folder in ["tsdb/wal", "tsdb/checkpoint"] {

@@ -119,6 +119,9 @@ impl Run {
         let mut ours = db.appender();
         let mut theirs = reference.appender();
         let first = self.rng.usize(0..30);
+        if self.rng.bool() {
+            ours.set_stream(first as u64 / 10);
+        }
         for i in first..first + self.rng.usize(1..12) {
             let labels = labels(i);
             let sample = self.sample(i);

@@ -295,7 +295,26 @@ impl Head {
         }
         let oldest_reader = self.oldest_reader();
         let mut orphans = 0;
-        for (id, sample) in batch.samples {
+        let row_ms = batch.row_ms;
+        let mut others = Vec::new();
+        for (id, value) in batch.row {
+            let Some(series) = self.table.get_mut(id) else {
+                orphans += 1;
+                continue;
+            };
+            if series.state.indexed {
+                series.mark(sequence, oldest_reader);
+                if series.push_float(row_ms, value) {
+                    applied.samples += 1;
+                    continue;
+                }
+            }
+            others.push((id, Sample::float(row_ms, value)));
+        }
+        if applied.samples > 0 {
+            self.widen(row_ms);
+        }
+        for (id, sample) in others.into_iter().chain(batch.samples) {
             let Some(series) = self.table.get_mut(id) else {
                 orphans += 1;
                 continue;
@@ -315,8 +334,7 @@ impl Head {
             }
             applied.samples += 1;
             self.counters.histograms_appended += u64::from(is_histogram);
-            let (min, max) = self.span.unwrap_or((ms, ms));
-            self.span = Some((min.min(ms), max.max(ms)));
+            self.widen(ms);
         }
         for (id, exemplar) in batch.exemplars {
             self.add_exemplar(id, exemplar);
@@ -329,6 +347,11 @@ impl Head {
         self.counters.series_created += applied.new_series as u64;
         self.sequence = self.sequence.max(sequence);
         applied
+    }
+
+    fn widen(&mut self, ms: i64) {
+        let (min, max) = self.span.unwrap_or((ms, ms));
+        self.span = Some((min.min(ms), max.max(ms)));
     }
 
     /// Makes sure that a series of the log exists under its number, known to be logged.

@@ -1,6 +1,7 @@
 //! The known dangers of the design, by their numbers in the study (`STORAGE_DESIGN.md`, section 7).
 
 use super::*;
+use crate::codec::frame::Frames;
 
 fn quiet(options: Options) -> Options {
     Options {
@@ -182,4 +183,74 @@ fn danger_14_a_full_disk_keeps_scrapes_and_says_so() {
     assert!(!db.status().is_volatile());
     disk.kill();
     assert_eq!(dump(&open(&disk, quiet(Options::default()))).len(), 2);
+}
+
+/// A scrape of ten series, most of which change.
+fn scrape(db: &Db, ms: i64) {
+    let mut batch = db.appender();
+    batch.set_stream(1);
+    for i in 0..10 {
+        let value = 1000.25 + (ms * i) as f64;
+        let sample = Sample::float(ms, value);
+        batch.append(None, &series(i), sample).unwrap();
+    }
+    batch.commit().unwrap();
+}
+
+#[test]
+fn danger_3_a_lost_row_costs_itself_and_a_lost_base_its_rows() {
+    let path = "tsdb/wal/00000002";
+    let filled = || {
+        let disk = MemoryDisk::new();
+        let db = open(&disk, quiet(Options::default()));
+        // The catalog knows the series, so that no record of the log need name them.
+        scrape(&db, 0);
+        db.checkpoint_now().unwrap();
+        for t in 1..70 {
+            scrape(&db, t);
+        }
+        let lines = dump(&db);
+        disk.kill();
+        (disk, lines)
+    };
+    let (disk, before) = filled();
+    let log = disk.read(path).unwrap();
+    let mut frames = Frames::new(&log, 0, 2);
+    let mut bases = 0;
+    frames.next().unwrap();
+    let mut at = frames.offset();
+    while let Some(frame) = frames.next() {
+        // What a row needs comes second.
+        let is_base = frame.payload[1] == 0;
+        bases += usize::from(is_base);
+        let (disk, _) = filled();
+        disk.flip_bit(path, (at + 20) as u64 * 8);
+        let db = open(&disk, quiet(Options::default()));
+        let after = dump(&db);
+        let lost = before.len() - after.len();
+        assert!(after.iter().all(|line| before.contains(line)));
+        assert!(lost == 10 || is_base && lost <= 330, "{lost} samples");
+        // At its end a log may be torn.
+        let damages = db.recovery().damages.len();
+        assert!(damages < 3 && (damages > 0 || frames.is_finished()));
+        at = frames.offset();
+    }
+    assert!((3..8).contains(&bases), "{bases} bases");
+}
+
+#[test]
+fn danger_4_no_row_needs_what_a_flush_has_cut() {
+    let disk = MemoryDisk::new();
+    let db = open(&disk, quiet(Options::default()));
+    for t in 0..60 {
+        scrape(&db, t);
+        if t % 7 == 0 {
+            db.checkpoint_now().unwrap();
+        }
+    }
+    let before = dump(&db);
+    disk.kill();
+    let db = open(&disk, quiet(Options::default()));
+    assert_eq!(dump(&db), before);
+    assert_eq!(db.recovery().damages, []);
 }

@@ -4,8 +4,10 @@
 //! write or sync ends its segment, which is never written again. After a start the log goes on in a new
 //! segment, whose header says which record was the last good one, so that a torn tail needs no repair.
 
+mod decimal;
 mod record;
 mod replay;
+mod row;
 
 use std::sync::Arc;
 
@@ -17,7 +19,8 @@ use crate::disk::{Disk, File};
 pub(crate) use record::{Record, VERSION};
 pub(crate) use replay::{Replayed, replay};
 
-use record::{SEGMENT, SegmentHeader};
+use record::{BATCH, ROW, SEGMENT, SegmentHeader};
+use row::Streams;
 
 /// The folder of the segments.
 pub(crate) const DIR: &str = "tsdb/wal";
@@ -41,6 +44,7 @@ pub(crate) struct Wal {
     /// Files with bytes that no sync has covered.
     unsynced: Vec<Arc<dyn File>>,
     folder_unsynced: bool,
+    streams: Streams,
     buffer: Vec<u8>,
 }
 
@@ -103,6 +107,7 @@ impl Wal {
             segment_bytes_max,
             unsynced: Vec::new(),
             folder_unsynced: true,
+            streams: Streams::default(),
             buffer: Vec::new(),
         };
         for segment in &wal.closed {
@@ -123,10 +128,38 @@ impl Wal {
         let start = frame::begin(&mut buffer);
         record.put(&mut buffer);
         let outcome = self.append_frame(&mut buffer, start, record.kind());
+        self.keep(buffer);
+        outcome
+    }
+
+    /// Writes a batch of a stream, as a row where that is shorter. When this returns, it survives the death of the
+    /// process.
+    pub(crate) fn append_batch(
+        &mut self,
+        batch: &Batch,
+        stream: Option<u64>,
+    ) -> Result<u64, Error> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.clear();
+        let start = frame::begin(&mut buffer);
+        let row = stream.and_then(|stream| self.streams.put(&mut buffer, stream, batch));
+        if row.is_none() {
+            batch.put(&mut buffer);
+        }
+        let kind = if row.is_some() { ROW } else { BATCH };
+        let outcome = self.append_frame(&mut buffer, start, kind);
+        if let (Ok(sequence), Some(row)) = (&outcome, row) {
+            self.streams.written(row, *sequence);
+        }
+        self.keep(buffer);
+        outcome
+    }
+
+    /// Keeps a buffer for the next record, unless it is very large.
+    fn keep(&mut self, buffer: Vec<u8>) {
         if buffer.capacity() <= 1 << 20 {
             self.buffer = buffer;
         }
-        outcome
     }
 
     fn append_frame(&mut self, buffer: &mut Vec<u8>, start: usize, kind: u8) -> Result<u64, Error> {
@@ -165,6 +198,7 @@ impl Wal {
             }
             Err(e) => {
                 self.close_segment();
+                self.streams.clear();
                 Err(e.into())
             }
         }
@@ -177,8 +211,13 @@ impl Wal {
         sequence
     }
 
-    /// Ends the segment and begins the next.
-    pub(crate) fn rotate(&mut self) -> Result<(), Error> {
+    /// Ends the segment and begins the next, which needs nothing that earlier ones have.
+    pub(crate) fn cut(&mut self) -> Result<(), Error> {
+        self.streams.clear();
+        self.rotate()
+    }
+
+    fn rotate(&mut self) -> Result<(), Error> {
         self.close_segment();
         self.open_segment()
     }
@@ -255,6 +294,7 @@ impl Wal {
     /// ends. A flush has to save the samples again from memory.
     pub(crate) fn sync_failed(&mut self) {
         self.close_segment();
+        self.streams.clear();
         self.folder_unsynced = true;
         if let Err(_full_or_broken) = self.open_segment() {
             self.segment = None;
@@ -295,12 +335,6 @@ impl Wal {
     /// How many segments there are.
     pub(crate) fn segments(&self) -> usize {
         self.closed.len() + usize::from(self.segment.is_some())
-    }
-}
-
-impl From<Batch> for Record {
-    fn from(batch: Batch) -> Self {
-        Self::Batch(batch)
     }
 }
 

@@ -2,7 +2,9 @@ use crate::codec::{Error, Reader, put_u64, put_varint, put_zigzag};
 use crate::tsdb::batch::{Batch, SeriesId, read_id};
 
 /// The log's version; a newer one is refused.
-pub(crate) const VERSION: u64 = 1;
+///
+/// Version 1 had no rows.
+pub(crate) const VERSION: u64 = 2;
 
 const MAGIC: u64 = u64::from_le_bytes(*b"wf-wal\0\0");
 
@@ -10,6 +12,12 @@ const MAGIC: u64 = u64::from_le_bytes(*b"wf-wal\0\0");
 pub(super) const SEGMENT: u8 = 1;
 pub(super) const BATCH: u8 = 2;
 pub(super) const DELETE: u8 = 3;
+pub(super) const ROW: u8 = 4;
+
+/// Whether a frame's kind is that of a record.
+pub(super) const fn is_record(kind: u8) -> bool {
+    matches!(kind, BATCH | DELETE | ROW)
+}
 
 /// What the log says happened.
 #[derive(Debug, Clone)]

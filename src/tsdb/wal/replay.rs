@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
-use super::record::{BATCH, DELETE, Record, SEGMENT, SegmentHeader, VERSION};
+use super::record::{ROW, Record, SEGMENT, SegmentHeader, VERSION, is_record};
+use super::row::{Bases, Row};
 use super::{Closed, DIR, path};
 use crate::codec::frame::Frames;
 use crate::disk::Disk;
@@ -20,6 +21,14 @@ pub(crate) struct Replayed {
     pub(crate) sequence: u64,
     /// All segments, oldest first.
     pub(crate) segments: Vec<Closed>,
+}
+
+/// What the segments before have shown.
+#[derive(Debug, Default)]
+struct Seen {
+    /// The newest record that was read, whether it was applied or not.
+    last_read: Option<u64>,
+    bases: Bases,
 }
 
 struct Found {
@@ -56,8 +65,7 @@ pub(crate) fn replay(
     let mut numbers = numbers.into_iter();
     let mut torn = Vec::new();
     let mut next = read_next(disk, &mut numbers, &mut torn)?;
-    // The newest record that was read, whether it was applied or not.
-    let mut last_read = None;
+    let mut seen = Seen::default();
     loop {
         let after = replayed.sequence;
         replayed
@@ -81,7 +89,7 @@ pub(crate) fn replay(
             &segment,
             until,
             next.is_none(),
-            &mut last_read,
+            &mut seen,
             &mut replayed.sequence,
             recovery,
             &mut apply,
@@ -138,7 +146,7 @@ fn read_segment(
     segment: &Found,
     until: Option<u64>,
     is_last: bool,
-    last_read: &mut Option<u64>,
+    seen: &mut Seen,
     applied: &mut u64,
     recovery: &mut Recovery,
     apply: &mut impl FnMut(u64, Record),
@@ -154,10 +162,12 @@ fn read_segment(
     };
     match segment.header {
         Some(header) => {
-            if last_read.is_some_and(|last| last < header.previous) && header.previous > *applied {
+            if seen.last_read.is_some_and(|last| last < header.previous)
+                && header.previous > *applied
+            {
                 report(0, "records before this segment are missing", recovery);
             }
-            *last_read = Some(last_read.unwrap_or(0).max(header.previous));
+            seen.last_read = Some(seen.last_read.unwrap_or(0).max(header.previous));
         }
         None => report(0, "segment header is damaged", recovery),
     }
@@ -170,12 +180,31 @@ fn read_segment(
             if frame.kind == SEGMENT {
                 continue;
             }
-            *last_read = Some(last_read.unwrap_or(0).max(frame.sequence));
+            seen.last_read = Some(seen.last_read.unwrap_or(0).max(frame.sequence));
             if frame.sequence <= *applied {
                 continue;
             }
-            match Record::read(frame.kind, frame.payload) {
-                Ok(record) => {
+            let read = if frame.kind == ROW {
+                seen.bases.read(frame.payload, frame.sequence)
+            } else {
+                Record::read(frame.kind, frame.payload).map(Row::Record)
+            };
+            match read {
+                Ok(Row::Baseless { base, is_news }) => {
+                    *applied = frame.sequence;
+                    if is_news {
+                        let text = format!(
+                            "record {}: record {base}, which it needs, is lost",
+                            frame.sequence
+                        );
+                        report(
+                            frames_offset(&segment.bytes, frame.payload),
+                            &text,
+                            recovery,
+                        );
+                    }
+                }
+                Ok(Row::Record(record)) => {
                     *applied = frame.sequence;
                     recovery.records += 1;
                     apply(frame.sequence, record);
@@ -193,14 +222,15 @@ fn read_segment(
         if frames.is_finished() {
             return damaged;
         }
-        let complete = until.is_some_and(|until| last_read.unwrap_or(0).max(*applied) >= until);
+        let complete =
+            until.is_some_and(|until| seen.last_read.unwrap_or(0).max(*applied) >= until);
         if complete {
             return damaged;
         }
         let offset = frames.offset();
-        let last = last_read.unwrap_or(0);
+        let last = seen.last_read.unwrap_or(0);
         let found = frames.resync(|kind, sequence| {
-            matches!(kind, BATCH | DELETE)
+            is_record(kind)
                 && sequence > last
                 && sequence - last < JUMP_MAX
                 && until.is_none_or(|until| sequence <= until)

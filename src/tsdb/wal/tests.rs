@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::disk::memory::MemoryDisk;
+use crate::model::{Labels, Sample};
 use crate::tsdb::recovery::{Progress, Recovery};
 
 fn read(disk: &MemoryDisk) -> (usize, Recovery) {
@@ -62,6 +63,32 @@ fn a_missing_segment_is_reported() {
     assert!(left < 40);
     assert_eq!(recovery.damages.len(), 1);
     assert_eq!(recovery.damages[0].path, path(4));
+}
+
+#[test]
+fn a_log_of_the_version_without_rows_is_read() {
+    let disk = MemoryDisk::new();
+    let mut bytes = Vec::new();
+    let start = frame::begin(&mut bytes);
+    let header = SegmentHeader {
+        version: 1,
+        previous: 0,
+    };
+    header.put(&mut bytes);
+    frame::finish(&mut bytes, start, 1, SEGMENT, 0);
+    for sequence in 1..4 {
+        let batch = Batch {
+            series: vec![(1, Labels::from_pairs([("__name__", "m")]))],
+            samples: vec![(1, Sample::float(sequence as i64, 0.5))],
+            ..Batch::default()
+        };
+        let start = frame::begin(&mut bytes);
+        batch.put(&mut bytes);
+        frame::finish(&mut bytes, start, 1, BATCH, sequence);
+    }
+    disk.create(&path(1)).unwrap().append(&bytes).unwrap();
+    let (records, recovery) = read(&disk);
+    assert_eq!((records, recovery.damages), (3, Vec::new()));
 }
 
 proptest! {
