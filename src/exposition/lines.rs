@@ -146,6 +146,46 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Reads name and labels of a sample line, and tells where they are.
+    pub(super) fn series(&mut self, parts: &mut Parts) -> Result<Range<usize>, Error> {
+        let from = self.at;
+        parts.pairs.clear();
+        if self.peek() == Some(b'{') {
+            self.at += 1;
+            self.labels(parts, false)?;
+            return Ok(from..self.at);
+        }
+        parts.name = self.metric_name();
+        let mut key = parts.name.clone();
+        self.skip_blanks();
+        if self.peek() == Some(b'{') {
+            self.at += 1;
+            self.labels(parts, true)?;
+            key.end = self.at;
+        }
+        Ok(key)
+    }
+
+    /// Passes over name and labels of a sample line whose caller has seen the same bytes before, and says how many
+    /// they are; without moving when the line goes on otherwise here.
+    pub(super) fn pass(&mut self, length: usize) -> Option<Range<usize>> {
+        let key = self.at..self.at.checked_add(length)?;
+        // Labels end with their brace whatever follows, a name only before a blank that no labels follow.
+        if self.slice(key.clone()).last() != Some(&b'}') {
+            let mut after = self.clone();
+            after.at = key.end;
+            if !matches!(after.peek(), Some(b' ' | b'\t')) {
+                return None;
+            }
+            after.skip_blanks();
+            if after.peek() == Some(b'{') {
+                return None;
+            }
+        }
+        self.at = key.end;
+        Some(key)
+    }
+
     pub(super) fn metric_name(&mut self) -> Range<usize> {
         self.take_while(is_metric_name)
     }

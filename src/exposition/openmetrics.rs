@@ -7,13 +7,15 @@ use super::error::quote_bytes;
 use super::lines::{Cursor, Form, Line, Place, is_metric_name_start};
 use super::number::parse_float;
 use super::series::{Parts, sorted_labels, text, unescape};
+use super::text::{Known, read_series};
 use crate::model::{Exemplar, MetricType};
 
 /// Reads a page line by line. What a sample line held stays here until the next line is read.
 #[derive(Debug)]
 pub(super) struct OpenMetricsReader<'a> {
     pub(super) cursor: Cursor<'a>,
-    pub(super) parts: Parts,
+    /// Of the current sample line, unless it was passed over.
+    pub(super) parts: Option<Parts>,
     pub(super) key: Range<usize>,
     pub(super) value: f64,
     pub(super) timestamp_ms: Option<i64>,
@@ -40,7 +42,7 @@ impl<'a> OpenMetricsReader<'a> {
     pub(super) fn new(body: &'a [u8], start_timestamps: bool) -> Self {
         Self {
             cursor: Cursor::new(body, Form::OpenMetrics),
-            parts: Parts::default(),
+            parts: None,
             key: 0..0,
             value: 0.0,
             timestamp_ms: None,
@@ -54,10 +56,15 @@ impl<'a> OpenMetricsReader<'a> {
         }
     }
 
-    /// The next line.
-    pub(super) fn next(&mut self) -> Result<Option<Line>, Error> {
+    /// The next line. `known` is asked how many bytes name the series of a line, if it has seen them before.
+    pub(super) fn next(&mut self, known: &mut Known<'_>) -> Result<Option<Line>, Error> {
         loop {
-            let line = self.line()?;
+            // Which start timestamp belongs to a series, its labels tell.
+            let line = if self.start_timestamps {
+                self.line(&mut |_| None)?
+            } else {
+                self.line(known)?
+            };
             match &line {
                 Some(Line::Sample) if self.start_timestamps => {
                     if self.is_created() {
@@ -81,28 +88,15 @@ impl<'a> OpenMetricsReader<'a> {
         }
     }
 
-    fn line(&mut self) -> Result<Option<Line>, Error> {
+    fn line(&mut self, known: &mut Known<'_>) -> Result<Option<Line>, Error> {
         let c = &mut self.cursor;
         c.start = c.at;
         self.exemplar = None;
         match c.peek() {
             None => return Err(c.fail("data does not end with # EOF".to_owned())),
             Some(b'#') => return meta(c),
-            Some(b'{') => {
-                c.at += 1;
-                self.parts.pairs.clear();
-                c.labels(&mut self.parts, false)?;
-                self.key = c.start..c.at;
-            }
-            Some(b) if is_metric_name_start(b) => {
-                self.parts.pairs.clear();
-                self.parts.name = c.metric_name();
-                self.key = self.parts.name.clone();
-                if c.peek() == Some(b'{') {
-                    c.at += 1;
-                    c.labels(&mut self.parts, true)?;
-                    self.key.end = c.at;
-                }
+            Some(b) if b == b'{' || is_metric_name_start(b) => {
+                self.key = read_series(c, &mut self.parts, known)?;
             }
             Some(_) => return Err(c.unexpected("expected a valid start token", Place::Start)),
         }
@@ -144,11 +138,13 @@ impl<'a> OpenMetricsReader<'a> {
     }
 
     fn is_created(&self) -> bool {
-        self.has_start()
-            && self
-                .cursor
-                .slice(self.parts.name.clone())
-                .ends_with(b"_created")
+        self.has_start() && self.name().ends_with(b"_created")
+    }
+
+    /// The name on the current sample line, which has been read and not passed over.
+    fn name(&self) -> &'a [u8] {
+        let name = self.parts.as_ref().map(|parts| parts.name.clone());
+        self.cursor.slice(name.unwrap_or_default())
     }
 
     /// compat: the `_created` line may stand anywhere behind the series within its family, but the first
@@ -158,7 +154,7 @@ impl<'a> OpenMetricsReader<'a> {
             self.known = None;
             return 0;
         }
-        let name = self.cursor.slice(self.parts.name.clone());
+        let name = self.name();
         let family = name.get(..self.family_length).unwrap_or(name);
         let group = self.group(family);
         if let Some((known, at)) = &self.known
@@ -183,9 +179,9 @@ impl<'a> OpenMetricsReader<'a> {
         let mut reader = Self::new(self.cursor.body, false);
         reader.cursor.at = self.cursor.at;
         reader.metric_type = self.metric_type;
-        while let Ok(Some(Line::Sample)) = reader.line() {
+        while let Ok(Some(Line::Sample)) = reader.line(&mut |_| None) {
             if reader.is_created() {
-                let name = reader.cursor.slice(reader.parts.name.clone());
+                let name = reader.name();
                 let group = reader.group(name.strip_suffix(b"_created").unwrap_or(name));
                 return Ahead {
                     until: reader.cursor.at,
@@ -203,7 +199,8 @@ impl<'a> OpenMetricsReader<'a> {
     /// What series of one histogram, summary or counter have in common.
     fn group(&self, family: &[u8]) -> Vec<u8> {
         let mut group = family.to_vec();
-        for (name, value) in &self.parts.pairs {
+        let pairs = self.parts.iter().flat_map(|parts| &parts.pairs);
+        for (name, value) in pairs {
             let name = self.cursor.slice(name.clone());
             let varies = match self.metric_type {
                 MetricType::Histogram => name == b"le",

@@ -2,12 +2,12 @@ use std::borrow::Cow;
 
 use super::content_type::Format;
 use super::error::Error;
-use super::lines::Line;
+use super::lines::{Form, Line};
 use super::nhcb::Nhcb;
 use super::openmetrics::OpenMetricsReader;
 use super::protobuf::ProtobufReader;
 use super::series::{Family, Series, Source, text, unescape_some};
-use super::text::TextReader;
+use super::text::{Known, TextReader};
 use crate::model::{Exemplar, MetricType, SampleValue};
 
 /// How pages are read. Everything is off by default.
@@ -126,11 +126,21 @@ impl<'a> Parser<'a> {
         reason = "entries borrow from the parser, which an iterator's cannot"
     )]
     pub fn next(&mut self) -> Result<Option<Entry<'_>>, Error> {
+        self.next_known(&mut |_| None)
+    }
+
+    /// [`Self::next`] for a caller who remembers what pages of the target had: `known` is shown a line from where it
+    /// names its series, and may answer how many bytes of it are a [`Series::key`] that it has seen before. Then
+    /// these bytes are not looked at. Asked at most once for each line.
+    pub fn next_known(
+        &mut self,
+        known: &mut dyn FnMut(&[u8]) -> Option<usize>,
+    ) -> Result<Option<Entry<'_>>, Error> {
         if self.finished {
             return Ok(None);
         }
         let event = match self.nhcb.take() {
-            None => self.read(),
+            None => self.read(known),
             Some(mut nhcb) => {
                 let event = self.read_converting(&mut nhcb);
                 self.nhcb = Some(nhcb);
@@ -150,12 +160,12 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn read(&mut self) -> Result<Option<Event>, Error> {
+    fn read(&mut self, known: &mut Known<'_>) -> Result<Option<Event>, Error> {
         let line = match &mut self.reader {
             Reader::Protobuf(r) => return r.next(),
-            Reader::Text(r) => r.next()?,
+            Reader::Text(r) => r.next(known)?,
             Reader::OpenMetrics(r) => {
-                let line = r.next()?;
+                let line = r.next(known)?;
                 self.exemplars.clear();
                 self.exemplars.extend(r.exemplar.take());
                 line
@@ -189,7 +199,8 @@ impl<'a> Parser<'a> {
             return Ok(Some(event));
         }
         loop {
-            let Some(event) = self.read()? else {
+            // Which series belong together, their labels tell.
+            let Some(event) = self.read(&mut |_| None)? else {
                 return Ok(nhcb.finish().then_some(Event::Converted));
             };
             let ended = match event {
@@ -244,9 +255,15 @@ impl<'a> Parser<'a> {
                 source: Source::Built(&c.labels),
             };
         }
-        let (key, parts, timestamp_ms, start_timestamp_ms) = match &self.reader {
-            Reader::Text(r) => (&r.key, &r.parts, r.timestamp_ms, 0),
-            Reader::OpenMetrics(r) => (&r.key, &r.parts, r.timestamp_ms, r.start_timestamp_ms),
+        let (key, parts, timestamp_ms, start_timestamp_ms, form) = match &self.reader {
+            Reader::Text(r) => (&r.key, &r.parts, r.timestamp_ms, 0, Form::Classic),
+            Reader::OpenMetrics(r) => (
+                &r.key,
+                &r.parts,
+                r.timestamp_ms,
+                r.start_timestamp_ms,
+                Form::OpenMetrics,
+            ),
             Reader::Protobuf(r) => {
                 return Series {
                     key: &r.key,
@@ -262,10 +279,18 @@ impl<'a> Parser<'a> {
             timestamp_ms,
             start_timestamp_ms,
             exemplars: &self.exemplars,
-            source: Source::Text {
-                body: self.body,
-                parts,
-                family: &self.family,
+            source: match parts {
+                Some(parts) => Source::Text {
+                    body: self.body,
+                    parts,
+                    family: &self.family,
+                },
+                None => Source::Unread {
+                    body: self.body,
+                    at: key.start,
+                    form,
+                    family: &self.family,
+                },
             },
         }
     }

@@ -2,6 +2,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::error::{Error, quote_bytes};
+use super::lines::{Cursor, Form};
 use super::number::{openmetrics_float, parse_float};
 use super::protobuf::KEY_SEPARATOR;
 use crate::model::{Exemplar, Labels, METRIC_NAME, MetricType};
@@ -28,6 +29,13 @@ pub(super) enum Source<'p> {
     Text {
         body: &'p [u8],
         parts: &'p Parts,
+        family: &'p Family,
+    },
+    /// A text line that was passed over.
+    Unread {
+        body: &'p [u8],
+        at: usize,
+        form: Form,
         family: &'p Family,
     },
     Built(&'p Labels),
@@ -86,6 +94,12 @@ impl Series<'_> {
                 parts,
                 family,
             } => parts.labels(body, family),
+            Source::Unread {
+                body,
+                at,
+                form,
+                family,
+            } => Parts::read(body, at, form)?.labels(body, family),
         }
     }
 
@@ -94,17 +108,32 @@ impl Series<'_> {
         match self.source {
             Source::Built(_) => Vec::new(),
             Source::Key(key) => empty_in_key(key),
-            Source::Text { body, parts, .. } => parts
-                .pairs
-                .iter()
-                .filter(|(_, value)| value.is_empty())
-                .filter_map(|(name, _)| Some(unescape(text(body, name).ok()?).into_owned()))
-                .collect(),
+            Source::Text { body, parts, .. } => parts.empty_labels(body),
+            Source::Unread { body, at, form, .. } => Parts::read(body, at, form)
+                .map(|parts| parts.empty_labels(body))
+                .unwrap_or_default(),
         }
     }
 }
 
 impl Parts {
+    /// Reads the line that names its series at `at`.
+    fn read(body: &[u8], at: usize, form: Form) -> Result<Self, Error> {
+        let mut parts = Self::default();
+        let mut cursor = Cursor::new(body, form);
+        (cursor.start, cursor.at) = (at, at);
+        cursor.series(&mut parts)?;
+        Ok(parts)
+    }
+
+    fn empty_labels(&self, body: &[u8]) -> Vec<String> {
+        self.pairs
+            .iter()
+            .filter(|(_, value)| value.is_empty())
+            .filter_map(|(name, _)| Some(unescape(text(body, name).ok()?).into_owned()))
+            .collect()
+    }
+
     fn labels(&self, body: &[u8], family: &Family) -> Result<Labels, Error> {
         let name = unescape(text(body, &self.name)?);
         let mut pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> = Vec::with_capacity(self.pairs.len() + 3);

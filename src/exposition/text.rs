@@ -9,11 +9,15 @@ use super::number::parse_float;
 use super::series::Parts;
 use crate::model::MetricType;
 
+/// Tells how many bytes at the beginning of a line name its series, if they were seen before.
+pub(super) type Known<'k> = dyn FnMut(&[u8]) -> Option<usize> + 'k;
+
 /// Reads a page line by line. What a sample line held stays here until the next line is read.
 #[derive(Debug)]
 pub(super) struct TextReader<'a> {
     pub(super) cursor: Cursor<'a>,
-    pub(super) parts: Parts,
+    /// Of the current sample line, unless it was passed over.
+    pub(super) parts: Option<Parts>,
     pub(super) key: Range<usize>,
     pub(super) value: f64,
     pub(super) timestamp_ms: Option<i64>,
@@ -23,15 +27,16 @@ impl<'a> TextReader<'a> {
     pub(super) fn new(body: &'a [u8]) -> Self {
         Self {
             cursor: Cursor::new(body, Form::Classic),
-            parts: Parts::default(),
+            parts: None,
             key: 0..0,
             value: 0.0,
             timestamp_ms: None,
         }
     }
 
-    /// The next line that says something.
-    pub(super) fn next(&mut self) -> Result<Option<Line>, Error> {
+    /// The next line that says something. `known` is asked how many bytes name the series of a line, if it has seen
+    /// them before.
+    pub(super) fn next(&mut self, known: &mut Known<'_>) -> Result<Option<Line>, Error> {
         let c = &mut self.cursor;
         loop {
             c.start = c.at;
@@ -41,24 +46,8 @@ impl<'a> TextReader<'a> {
                 None | Some(0) => return Ok(None),
                 Some(b'\n') => c.at += 1,
                 Some(b'#') => return meta(c).map(Some),
-                Some(b'{') => {
-                    let from = c.at;
-                    c.at += 1;
-                    self.parts.pairs.clear();
-                    c.labels(&mut self.parts, false)?;
-                    self.key = from..c.at;
-                    break;
-                }
-                Some(b) if is_metric_name_start(b) => {
-                    self.parts.pairs.clear();
-                    self.parts.name = c.metric_name();
-                    self.key = self.parts.name.clone();
-                    c.skip_blanks();
-                    if c.peek() == Some(b'{') {
-                        c.at += 1;
-                        c.labels(&mut self.parts, true)?;
-                        self.key.end = c.at;
-                    }
+                Some(b) if b == b'{' || is_metric_name_start(b) => {
+                    self.key = read_series(c, &mut self.parts, known)?;
                     break;
                 }
                 Some(_) => return Err(c.unexpected("expected a valid start token", Place::Start)),
@@ -102,6 +91,20 @@ impl<'a> TextReader<'a> {
         }
         Ok(())
     }
+}
+
+/// Reads name and labels of a sample line, or passes over them.
+pub(super) fn read_series(
+    c: &mut Cursor<'_>,
+    parts: &mut Option<Parts>,
+    known: &mut Known<'_>,
+) -> Result<Range<usize>, Error> {
+    let length = known(c.slice(c.at..c.body.len()));
+    if let Some(key) = length.and_then(|length| c.pass(length)) {
+        *parts = None;
+        return Ok(key);
+    }
+    c.series(parts.get_or_insert_default())
 }
 
 fn parse_integer(c: &Cursor<'_>, digits: Range<usize>) -> Result<i64, Error> {

@@ -36,11 +36,14 @@ struct Entry {
     series: SeriesRef,
     /// The last page that named it.
     seen: u32,
-    /// The last page that gave it a sample whose end is ours to mark, and the one before that.
+    /// The last page that gave it a sample whose end is ours to mark.
     tracked: u32,
-    tracked_before: u32,
     /// What followed it on the last page.
     next: u32,
+    /// Of the bytes that name it; 0 when they are too many.
+    length: u16,
+    /// The page before [`Self::tracked`] gave it such a sample too.
+    continues: bool,
 }
 
 /// The cache. Pages mostly name the same series in the same order, so the entry that followed last time
@@ -54,6 +57,8 @@ pub(super) struct SeriesCache {
     page: u32,
     last: Option<u32>,
     first: u32,
+    /// What [`Self::expect`] has found.
+    expected: Option<u32>,
     seen: usize,
     /// Series tracked on the previous page, and how many of them go on.
     previous: usize,
@@ -72,6 +77,7 @@ impl SeriesCache {
             page: 2,
             last: None,
             first: 0,
+            expected: None,
             seen: 0,
             previous: 0,
             continuing: 0,
@@ -97,11 +103,37 @@ impl SeriesCache {
         })
     }
 
+    /// The entry that followed last time.
+    fn guess(&self) -> Option<u32> {
+        self.last.map_or(Some(self.first), |last| {
+            self.entries.get(last as usize).map(|entry| entry.next)
+        })
+    }
+
+    /// How many bytes at the beginning of `line` name a series, if it is the one that followed last time. The next
+    /// [`Self::find`] must be for it.
+    pub(super) fn expect(&mut self, line: &[u8]) -> Option<usize> {
+        self.expected = None;
+        let at = self.guess()?;
+        let entry = self.entries.get(at as usize)?;
+        let length = usize::from(entry.length);
+        let key = line.get(..length).filter(|key| !key.is_empty())?;
+        if self.hasher.hash_one(key) != entry.hash {
+            return None;
+        }
+        self.expected = Some(at);
+        Some(length)
+    }
+
     /// Finds a series and notes that the page names it. The second part says whether it did so before.
     pub(super) fn find(&mut self, key: &[u8]) -> Option<(Slot, bool)> {
-        let guess = self.last.map_or(Some(self.first), |last| {
-            self.entries.get(last as usize).map(|entry| entry.next)
-        });
+        if let Some(at) = self.expected.take()
+            && (self.entries.get(at as usize)).is_some_and(|e| usize::from(e.length) == key.len())
+        {
+            let again = self.visit(at);
+            return Some((Slot(at), again));
+        }
+        let guess = self.guess();
         let hash = self.hasher.hash_one(key);
         let is_it = |at: &u32| {
             let entry = self.entries.get(*at as usize);
@@ -146,8 +178,9 @@ impl SeriesCache {
             },
             seen: 0,
             tracked: 0,
-            tracked_before: 0,
             next: at.saturating_add(1),
+            length: u16::try_from(key.len()).unwrap_or(0),
+            continues: false,
         });
         self.index(at);
         self.visit(at);
@@ -176,10 +209,10 @@ impl SeriesCache {
         if entry.tracked == page {
             return;
         }
-        entry.tracked_before = entry.tracked;
+        entry.continues = entry.tracked + 1 == page;
         entry.tracked = page;
         self.tracked += 1;
-        self.continuing += usize::from(entry.tracked_before + 1 == page);
+        self.continuing += usize::from(entry.continues);
     }
 
     /// The series of the previous page that are missing from this one.
@@ -207,9 +240,7 @@ impl SeriesCache {
         let before = self.page - 1;
         self.entries
             .iter()
-            .filter(|e| {
-                e.tracked == before || (e.tracked == self.page && e.tracked_before == before)
-            })
+            .filter(|e| e.tracked == before || (e.tracked == self.page && e.continues))
             .map(|entry| entry.series)
             .filter(|series| *series != DROPPED)
             .collect()
@@ -233,6 +264,7 @@ impl SeriesCache {
         // What a page that was not taken tracked must not count as the previous page's.
         self.page += if good { 1 } else { 2 };
         self.last = None;
+        self.expected = None;
         (self.seen, self.tracked, self.continuing) = (0, 0, 0);
         forced
     }

@@ -103,7 +103,7 @@ pub(super) fn take_page(
     let mut parser = Parser::new(page.body, format, parser_options);
     let mut family = String::new();
     let result = loop {
-        match parser.next() {
+        match parser.next_known(&mut |line| context.cache.expect(line)) {
             Ok(Some(Entry::Sample { series, value })) => {
                 outcome.scraped += 1;
                 if let Err(why) = context.take_sample(&series, value, &family, batch, outcome) {
