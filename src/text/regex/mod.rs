@@ -8,9 +8,10 @@ mod class;
 mod expand;
 mod fast;
 mod syntax;
+mod weight;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use regex_automata::meta;
 use regex_syntax::hir::{Hir, Look};
@@ -45,8 +46,33 @@ pub struct Regex {
 struct Inner {
     pattern: String,
     shape: Shape,
+    /// Whether the empty text matches, where the pattern tells without an automaton: label matchers are
+    /// asked that more often than anything else.
+    empty: Option<bool>,
     /// Absent where the shape tells all and there are no groups.
-    automaton: Option<meta::Regex>,
+    automaton: Option<Automaton>,
+}
+
+/// An automaton that is built when something is first matched: who only checks expressions, as rule
+/// files are checked, never pays for it.
+enum Automaton {
+    Built(meta::Regex),
+    /// That of a pattern which is too light to fail.
+    Later(OnceLock<Option<meta::Regex>>),
+}
+
+impl Inner {
+    fn automaton(&self) -> Option<&meta::Regex> {
+        match self.automaton.as_ref()? {
+            Automaton::Built(automaton) => Some(automaton),
+            Automaton::Later(cell) => cell
+                .get_or_init(|| {
+                    let parsed = syntax::parse(&self.pattern, true).ok()?;
+                    compile_anchored(parsed.hir, &self.pattern).ok()
+                })
+                .as_ref(),
+        }
+    }
 }
 
 impl Regex {
@@ -55,31 +81,37 @@ impl Regex {
     pub fn anchored(pattern: &str) -> Result<Self, RegexError> {
         let parsed = syntax::parse(pattern, true)?;
         let shape = fast::shape(&parsed.hir);
-        let automaton = if shape == Shape::Other || parsed.groups > 0 {
-            let whole = Hir::concat(vec![
-                Hir::look(Look::Start),
-                parsed.hir,
-                Hir::look(Look::End),
-            ]);
-            Some(compile(&whole, pattern)?)
-        } else {
+        let properties = parsed.hir.properties();
+        let looks_around = !properties.look_set().is_empty();
+        let empty = (!looks_around).then(|| properties.minimum_len() == Some(0));
+        let automaton = if shape != Shape::Other && parsed.groups == 0 {
             None
+        } else if weight::is_light(&parsed.hir) {
+            Some(Automaton::Later(OnceLock::new()))
+        } else {
+            Some(Automaton::Built(compile_anchored(parsed.hir, pattern)?))
         };
-        Ok(Self::assemble(pattern, shape, automaton))
+        Ok(Self::assemble(pattern, shape, empty, automaton))
     }
 
     /// Compiles `pattern` as it stands, as template functions use it.
     pub fn unanchored(pattern: &str) -> Result<Self, RegexError> {
         let parsed = syntax::parse(pattern, false)?;
-        let automaton = compile(&parsed.hir, pattern)?;
-        Ok(Self::assemble(pattern, Shape::Other, Some(automaton)))
+        let automaton = Automaton::Built(compile(&parsed.hir, pattern)?);
+        Ok(Self::assemble(pattern, Shape::Other, None, Some(automaton)))
     }
 
-    fn assemble(pattern: &str, shape: Shape, automaton: Option<meta::Regex>) -> Self {
+    fn assemble(
+        pattern: &str,
+        shape: Shape,
+        empty: Option<bool>,
+        automaton: Option<Automaton>,
+    ) -> Self {
         Self {
             inner: Arc::new(Inner {
                 pattern: pattern.to_owned(),
                 shape,
+                empty,
                 automaton,
             }),
         }
@@ -92,12 +124,16 @@ impl Regex {
 
     /// Whether `text` matches.
     pub fn is_match(&self, text: &str) -> bool {
+        if let Some(empty) = self.inner.empty
+            && text.is_empty()
+        {
+            return empty;
+        }
         match self.inner.shape.is_match(text) {
             Some(answer) => answer,
             None => self
                 .inner
-                .automaton
-                .as_ref()
+                .automaton()
                 .is_some_and(|automaton| automaton.is_match(text)),
         }
     }
@@ -124,7 +160,7 @@ impl Regex {
     /// `Regexp.ExpandString` does. `None` when `text` does not match.
     pub fn expand(&self, text: &str, template: &str) -> Option<String> {
         let mut out = String::new();
-        let Some(automaton) = &self.inner.automaton else {
+        let Some(automaton) = self.inner.automaton() else {
             if !self.is_match(text) {
                 return None;
             }
@@ -146,7 +182,7 @@ impl Regex {
 
     /// Replaces every match in `text` by the expanded `template`, as Go's `ReplaceAllString` does.
     pub fn replace_all(&self, text: &str, template: &str) -> String {
-        let Some(automaton) = &self.inner.automaton else {
+        let Some(automaton) = self.inner.automaton() else {
             return self
                 .expand(text, template)
                 .unwrap_or_else(|| text.to_owned());
@@ -166,6 +202,11 @@ impl Regex {
         out.push_str(text.get(last..).unwrap_or_default());
         out
     }
+}
+
+fn compile_anchored(hir: Hir, pattern: &str) -> Result<meta::Regex, RegexError> {
+    let whole = vec![Hir::look(Look::Start), hir, Hir::look(Look::End)];
+    compile(&Hir::concat(whole), pattern)
 }
 
 fn compile(hir: &Hir, pattern: &str) -> Result<meta::Regex, RegexError> {

@@ -220,3 +220,23 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn the_empty_text_needs_no_automaton() {
+    for (pattern, matches) in [
+        ("", true),
+        ("a*", true),
+        ("a|", true),
+        ("(a|b?)(c*)", true),
+        ("a+", false),
+        (".?x", false),
+        ("[^\\x00-\\x{10FFFF}]", false),
+        ("^$", true),
+        (r"\b", false),
+        (r"\B", true),
+        (r"(?m)^$", true),
+        (r"a{0}", true),
+    ] {
+        assert_eq!(anchored(pattern).is_match(""), matches, "{pattern}");
+    }
+}

@@ -1,11 +1,11 @@
 use std::cell::RefCell;
-use std::collections::HashMap;
 
 use serde_json::Value as Json;
 
 use crate::text::duration;
 
 use super::fields::Fields;
+use super::keys::Keys;
 use super::node::{Kind, Node, Span};
 use super::problem::{Problem, ProblemKind};
 use super::resolve::Resolved;
@@ -87,14 +87,14 @@ impl Decoder {
             self.wrong_type(node, type_name);
             return Vec::new();
         };
-        let mut seen: HashMap<&str, &Node> = HashMap::new();
+        let mut keys = Keys::new(entries);
         let mut out = Vec::with_capacity(entries.len());
-        for entry in entries {
+        for (at, entry) in entries.iter().enumerate() {
             let Some(key) = entry.key.as_str() else {
                 self.wrong_type(&entry.key, "string");
                 continue;
             };
-            if let Some(first) = seen.insert(key, &entry.key) {
+            if let Some(first) = keys.earlier(at, key) {
                 let message = match self.dialect {
                     Dialect::V2 => format!("key \"{key}\" already set in map"),
                     Dialect::V3 => already_defined(key, first),

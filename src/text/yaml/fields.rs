@@ -1,8 +1,7 @@
-use std::collections::HashMap;
-
 use crate::text::suggest;
 
 use super::decode::{Decoder, Dialect, already_defined};
+use super::keys::Keys;
 use super::node::{Kind, Node, Span};
 use super::problem::{Problem, ProblemKind};
 
@@ -48,13 +47,14 @@ impl<'d, 'n> Fields<'d, 'n> {
             return fields;
         };
         fields.empty = false;
-        let mut seen: HashMap<&str, &Node> = HashMap::new();
-        for entry in entries {
+        let mut keys = Keys::new(entries);
+        fields.entries.reserve_exact(entries.len());
+        for (at, entry) in entries.iter().enumerate() {
             let Some(name) = entry.key.as_str() else {
                 decoder.wrong_type(&entry.key, "string");
                 continue;
             };
-            if let Some(first) = seen.insert(name, &entry.key) {
+            if let Some(first) = keys.earlier(at, name) {
                 let message = match decoder.dialect() {
                     Dialect::V2 => format!("field {name} already set in type {type_name}"),
                     Dialect::V3 => already_defined(name, first),

@@ -25,6 +25,7 @@
 mod body;
 mod decode;
 mod fields;
+mod keys;
 mod node;
 mod parse;
 mod place;

@@ -97,7 +97,12 @@ impl<'t> Reader<'t> {
         let body = text.strip_prefix('\u{feff}').unwrap_or(text);
         let skipped = text.len() - body.len();
         // compat: go-yaml's reader refuses what YAML calls not printable.
-        if let Some((offset, _)) = body.char_indices().find(|(_, c)| !is_allowed(*c)) {
+        let mut others = if is_plain(body) {
+            "".char_indices()
+        } else {
+            body.char_indices()
+        };
+        if let Some((offset, _)) = others.find(|(_, c)| !is_allowed(*c)) {
             let line_start = body[..offset].rfind('\n').map_or(0, |at| at + 1);
             let place = Place {
                 offset: offset + skipped,
@@ -264,8 +269,13 @@ impl<'t> Reader<'t> {
             return Ok(None);
         };
         node.span.end = node.span.end.max(end.end);
-        if let Kind::Mapping(entries) = &mut node.kind {
-            self.merge(entries)?;
+        match &mut node.kind {
+            Kind::Mapping(entries) => {
+                self.merge(entries)?;
+                entries.shrink_to_fit();
+            }
+            Kind::Sequence(items) => items.shrink_to_fit(),
+            Kind::Scalar { .. } => {}
         }
         Ok(Some((node, anchor)))
     }
@@ -401,6 +411,15 @@ fn tab_after(text: &str, place: Place) -> Option<Problem> {
         offset += line.len();
     }
     None
+}
+
+/// Whether a text is of printable ASCII, as most are. Without a way out of the inner loop it is done for
+/// many bytes at once.
+fn is_plain(text: &str) -> bool {
+    let odd = |b: u8| !matches!(b, b'\t' | b'\n' | b'\r' | b' '..=b'~');
+    text.as_bytes()
+        .chunks(256)
+        .all(|chunk| !chunk.iter().fold(false, |found, b| found | odd(*b)))
 }
 
 /// YAML's printable characters.
