@@ -133,7 +133,10 @@ fn the_course_notes() {
             &["up-without-absent", "no-annotations"][..],
         ),
         ("etcdDown", &["up-without-absent", "no-annotations"]),
-        ("NodeDown", &["up-without-absent", "no-annotations"]),
+        (
+            "NodeDown",
+            &["up-without-absent", "no-annotations", "inhibition-missing"],
+        ),
         ("PodCrashLooping", &["never-true", "no-annotations"]),
         ("HighErrorRate", &["ratio-of-everything"]),
         (
@@ -145,7 +148,7 @@ fn the_course_notes() {
             ],
         ),
         ("HighMemory", &["division-by-zero", "no-annotations"]),
-        ("DiskFillingUp", &["all-filesystems"]),
+        ("DiskFillingUp", &["all-filesystems", "prediction-alone"]),
     ] {
         assert_eq!(of(rule), traps.iter().copied().collect(), "{rule}");
     }
@@ -206,6 +209,28 @@ impl Maker {
         )
     }
 
+    /// A well-known metric with a letter missing or two exchanged.
+    fn slip(&mut self) -> String {
+        let name = self.pick(&[
+            "node_filesystem_readonly",
+            "kube_persistentvolumeclaim_status_phase",
+            "container_memory_working_set_bytes",
+            "process_resident_memory_bytes",
+            "prometheus_notifications_queue_length",
+            "kube_deployment_status_observed_generation",
+        ]);
+        let mut letters: Vec<char> = name.chars().collect();
+        let word = name.split('_').max_by_key(|word| word.len()).unwrap();
+        let at = name.find(word).unwrap() + self.rng.usize(1..word.len() - 1);
+        // Two that are alike change nothing when they are exchanged.
+        if self.rng.bool() || letters[at] == letters[at - 1] {
+            letters.remove(at);
+        } else {
+            letters.swap(at - 1, at);
+        }
+        letters.into_iter().collect()
+    }
+
     /// An expression without a fault, and a label that its results have.
     fn clean(&mut self) -> (String, &'static str) {
         let (counter, gauge) = (self.counter(), self.gauge());
@@ -229,7 +254,7 @@ impl Maker {
                 number % 90 + 1
             ),
             9 => format!("count by ({label}) (up == 0) > {}", number % 5),
-            10 => format!("predict_linear({gauge}[6h], 3600) > {number}"),
+            10 => format!("predict_linear({gauge}[6h], 3600) > {number} and {gauge} > 1"),
             11 => format!("deriv({gauge}[{window}]) > 0.{number}"),
             12 => format!(
                 "{gauge} > {number} unless on ({label}) {gauge}{{mode=\"maintenance\"}} > 0"
@@ -252,12 +277,12 @@ impl Maker {
         self.rule(&expr, &text.replace("LABEL", label), "")
     }
 
-    /// A rule with the fault that a check is to find.
-    fn faulty(&mut self, check: &str) -> String {
+    /// An expression with the fault that a check is to find, when that is where it looks.
+    fn faulty_expr(&mut self, check: &str) -> String {
         let (counter, gauge) = (self.counter(), self.gauge());
         let (label, window) = (self.label(), self.window());
         let number = self.rng.u32(2..500);
-        let expr = match check {
+        match check {
             "W010" => format!("sum by ({label}) (rate({counter}[{window}]))"),
             "W011" => format!("sum by ({label}) (rate({counter}[{window}])) >= 0"),
             "W012" => match self.rng.u8(..6) {
@@ -296,8 +321,40 @@ impl Maker {
             "W029" => format!("{gauge}{{{label}=\"a\", {label}=\"b\"}} > {number}"),
             "W037" => format!("up{{job=\"job{number}\"}} == 0"),
             "W038" => format!("avg(rate({counter}[{window}])) > {number}"),
+            "W023" => format!("absent({gauge}{{{label}=\"a\"}})"),
+            "W027" => format!("{gauge} > 2 * {gauge} offset {}d", self.rng.u32(16..90)),
+            "W039" => format!(
+                "sum(rate({counter}{{code=\"500\"}}[{window}])) / sum(rate({counter}[{window}])) > 0.{number}"
+            ),
+            "W040" => format!(
+                "sum by ({label}) (rate(container_cpu_usage_seconds_total[{window}])) > 0.{}",
+                self.rng.u32(5..10)
+            ),
+            "W041" => format!("node_filesystem_avail_bytes < {number}"),
+            "W045" => format!(
+                "sum by ({label}) ({gauge}{{job=\"a\"}}) / sum by ({label}) (api_limit{{job=\"b\"}}) > {number}"
+            ),
+            "W046" => match self.rng.u8(..3) {
+                0 => format!(
+                    "shop_disk_used_bytes / shop_disk_size_bytes > {}",
+                    number % 90 + 2
+                ),
+                1 => format!("time() - {gauge}_milliseconds > {number}"),
+                _ => format!("{gauge}_bytes - {gauge}_seconds > {number}"),
+            },
+            "W047" => format!("predict_linear({gauge}[6h], {number}) < 0"),
+            "W062" => format!("job:later{}:rate > {number}", self.number),
+            "W063" => format!("job:erors:rate{} > {number}", self.pick(&["5m", "1h"])),
+            "W069" => format!("{} > {number}", self.slip()),
             _ => self.clean().0,
-        };
+        }
+    }
+
+    /// A rule with the fault that a check is to find.
+    fn faulty(&mut self, check: &str) -> String {
+        let expr = self.faulty_expr(check);
+        let (gauge, label) = (self.gauge(), self.label());
+        let number = self.rng.u32(2..500);
         match check {
             "W033" => self.rule(
                 &format!("sum by ({label}) ({gauge}) > {number}"),
@@ -307,6 +364,27 @@ impl Maker {
             "W034" => self.rule(&expr, "{{ $value | toUpper }}", ""),
             "W035" => self.rule(&expr, "bad", "      usage: '{{ $value }}'\n"),
             "W036" => self.rule(&expr, "{{ query \"up{\" | len }}", ""),
+            // Without `for`, which every other rule has.
+            "W023" | "W045" => {
+                let rule = self.rule(&expr, "bad", "");
+                let hold = rule.find("    for: ").unwrap();
+                let end = rule[hold..].find('\n').unwrap();
+                format!("{}{}", &rule[..hold], &rule[hold + end + 1..])
+            }
+            "W030" => {
+                let rule = self.rule(&expr, "bad", "");
+                rule[..rule.find("    annotations").unwrap()].to_owned()
+            }
+            "W044" => {
+                let rule = self.rule(&expr, "bad", "");
+                let url = self.pick(&["htps://a.example", "https:/a.example", "http://"]);
+                format!("{rule}      runbook_url: '{url}'\n")
+            }
+            "W062" => {
+                let later = format!("job:later{}:rate", self.number);
+                let rule = self.rule(&expr, "bad", "");
+                format!("{rule}  - record: {later}\n    expr: sum by ({label}) ({gauge})\n")
+            }
             "W060" => self
                 .rule(&expr, "bad", "")
                 .replace("      severity", "      serverity"),
@@ -315,6 +393,11 @@ impl Maker {
                 "bad",
                 &format!("      {label}: all\n"),
             ),
+            "W067" => {
+                self.number += 1;
+                let name = format!("Alert{}", self.number);
+                format!("  - record: {name}\n    expr: sum by ({label}) ({name})\n")
+            }
             "W068" => self
                 .rule(&expr, "bad", "")
                 .replace("critical", "critcal")
@@ -325,10 +408,11 @@ impl Maker {
     }
 }
 
-const PLANTED: [&str; 25] = [
+const PLANTED: [&str; 40] = [
     "W010", "W011", "W012", "W013", "W014", "W015", "W016", "W017", "W018", "W019", "W020", "W021",
-    "W024", "W025", "W026", "W028", "W029", "W033", "W034", "W035", "W036", "W037", "W038", "W060",
-    "W065",
+    "W023", "W024", "W025", "W026", "W027", "W028", "W029", "W030", "W033", "W034", "W035", "W036",
+    "W037", "W038", "W039", "W040", "W041", "W044", "W045", "W046", "W047", "W060", "W062", "W063",
+    "W065", "W067", "W068", "W069",
 ];
 
 /// 200 rules with one planted fault each among 200 clean ones.
@@ -338,7 +422,9 @@ fn planted_faults_are_found_and_nothing_else() {
         rng: Rng::with_seed(6),
         number: 0,
     };
-    let mut text = String::from("groups:\n- name: g\n  rules:\n");
+    let mut text = String::from(
+        "groups:\n- name: g\n  rules:\n  - {record: 'job:errors:rate5m', expr: sum by (job) (a)}\n  - {record: 'job:errors:rate1h', expr: sum by (job) (b)}\n",
+    );
     let mut planted: BTreeMap<String, &str> = BTreeMap::new();
     for at in 0..200 {
         let check = PLANTED[at % PLANTED.len()];

@@ -1,10 +1,11 @@
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::rules::file::{self, FileGroup, FileOptions};
-use crate::text::yaml::{self, Document};
+use crate::text::yaml::{self, Document, Node};
 
 use super::lint::{duplicate, errors};
-use super::{Finding, fix};
+use super::{Finding, RuleName, fix};
 
 /// What is to say on a rule file.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -33,11 +34,18 @@ impl RuleFile {
         let (read, problems) = file::read(&document, &document.root, options);
         let moves = fix::of_misplaced_fields(&document, &problems);
         let doubles = fix::of_duplicate_keys(&document, &problems);
+        let places = if problems.is_empty() {
+            RulePlaces::default()
+        } else {
+            RulePlaces::new(&document.root)
+        };
         let findings = problems
             .into_iter()
             .zip(moves.into_iter().zip(doubles))
             .map(|(problem, (moved, double))| {
-                let finding = Finding::refused(&errors::RULE, name, &document.source, problem);
+                let rule = places.rule_at(problem.offset);
+                let mut finding = Finding::refused(&errors::RULE, name, &document.source, problem);
+                finding.rule = rule;
                 match moved.or(double) {
                     Some(fix) => finding.with_fix(fix),
                     None => finding,
@@ -74,6 +82,43 @@ impl RuleFile {
     /// How many rules are right.
     pub fn rule_count(&self) -> usize {
         self.groups.iter().map(|group| group.rules.len()).sum()
+    }
+}
+
+fn items<'n>(node: &'n Node, key: &str) -> &'n [Node] {
+    let items = node.entry(key).and_then(Node::as_sequence);
+    items.unwrap_or_default()
+}
+
+fn text<'n>(node: &'n Node, key: &str) -> Option<&'n str> {
+    node.entry(key)?.as_str()
+}
+
+/// Where the rules of a document stand, those that are wrong too.
+#[derive(Default)]
+struct RulePlaces(Vec<(Range<usize>, RuleName)>);
+
+impl RulePlaces {
+    fn new(root: &Node) -> Self {
+        let mut places = Vec::new();
+        for group in items(root, "groups") {
+            for rule in items(group, "rules") {
+                let name = text(rule, "alert").or_else(|| text(rule, "record"));
+                let name = RuleName {
+                    group: text(group, "name").unwrap_or_default().to_owned(),
+                    name: name.unwrap_or_default().to_owned(),
+                };
+                places.push((rule.span.start.offset..rule.span.end.offset, name));
+            }
+        }
+        places.sort_by_key(|(bytes, _)| bytes.start);
+        Self(places)
+    }
+
+    fn rule_at(&self, offset: usize) -> Option<RuleName> {
+        let after = self.0.partition_point(|(bytes, _)| bytes.start <= offset);
+        let (bytes, name) = self.0.get(after.checked_sub(1)?)?;
+        (offset <= bytes.end && !name.name.is_empty()).then(|| name.clone())
     }
 }
 
@@ -138,6 +183,9 @@ mod tests {
             let text = format!("groups:\n- name: a\n  rules:\n  {rule}\n");
             let report = rules("f.yml", text.as_bytes(), &FileOptions::default(), true);
             assert_eq!(report.findings[0].id(), id, "{rule}");
+            let named = report.findings[0].rule.as_ref();
+            let wanted = (id != "E001").then_some("A");
+            assert_eq!(named.map(|rule| rule.name.as_str()), wanted, "{rule}");
         }
     }
 

@@ -25,6 +25,11 @@ static METRIC_POLICY: Section = Section::new(
     ],
 );
 
+static REPORT_POLICY: Section = Section::new(
+    "watchfire.LintReport",
+    &[text("names").or_text(".*"), text("comment")],
+);
+
 pub(super) static LINT: Section = Section::new(
     "watchfire.Lint",
     &[
@@ -40,6 +45,8 @@ pub(super) static LINT: Section = Section::new(
         list("aggregations", &METRIC_POLICY),
         list("selectors", &METRIC_POLICY),
         texts("reject"),
+        text("owners"),
+        list("reports", &REPORT_POLICY),
     ],
 );
 
@@ -78,6 +85,15 @@ pub struct MetricPolicy {
     pub require: Vec<String>,
 }
 
+/// Something to tell whoever writes a rule of some name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportPolicy {
+    /// Which rules.
+    pub names: Regex,
+    /// What is told.
+    pub comment: String,
+}
+
 /// What the section says. The default assumes little and has no policies.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LintOptions {
@@ -107,6 +123,10 @@ pub struct LintOptions {
     pub selectors: Vec<MetricPolicy>,
     /// What no value of a label or an annotation may match.
     pub reject: Vec<Regex>,
+    /// What owners of rules are called; every rule must have one when it is given.
+    pub owners: Option<Regex>,
+    /// What is told on rules of some names.
+    pub reports: Vec<ReportPolicy>,
 }
 
 /// Checks the section.
@@ -131,6 +151,8 @@ pub(super) fn read(decoder: &Decoder, record: &Record) -> LintOptions {
             .iter()
             .filter_map(|text| pattern(decoder, record, "reject", text))
             .collect(),
+        owners: optional_pattern(decoder, record, "owners"),
+        reports: reports(decoder, record),
     }
 }
 
@@ -203,6 +225,23 @@ fn metrics(decoder: &Decoder, record: &Record, field: &str) -> Vec<MetricPolicy>
                 keep: entry.texts("keep").to_vec(),
                 strip: entry.texts("strip").to_vec(),
                 require: entry.texts("require").to_vec(),
+            })
+        })
+        .collect()
+}
+
+fn reports(decoder: &Decoder, record: &Record) -> Vec<ReportPolicy> {
+    let entries = record.records("reports").iter().flatten();
+    entries
+        .filter_map(|entry| {
+            let comment = entry.text("comment");
+            if comment.is_empty() {
+                decoder.fail(entry.span, "an entry needs a `comment`");
+                return None;
+            }
+            Some(ReportPolicy {
+                names: pattern(decoder, entry, "names", entry.text("names"))?,
+                comment: comment.to_owned(),
             })
         })
         .collect()

@@ -1,6 +1,8 @@
 //! Tokens of a template. Outside of actions there is only text; inside, spaces are tokens too, because
 //! they separate arguments.
 
+use std::borrow::Cow;
+
 use crate::text::quote::quote;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,18 +63,18 @@ impl Kind {
 
 /// A token; `text` is the error's text for errors.
 #[derive(Debug, Clone)]
-pub(super) struct Token {
+pub(super) struct Token<'t> {
     pub kind: Kind,
     pub pos: usize,
-    pub text: String,
+    pub text: Cow<'t, str>,
 }
 
-impl Token {
+impl Token<'_> {
     /// As error texts name it.
     pub(super) fn describe(&self) -> String {
         match self.kind {
             Kind::Eof => "EOF".to_owned(),
-            Kind::Error => self.text.clone(),
+            Kind::Error => self.text.to_string(),
             kind if kind.is_keyword() => format!("<{}>", self.text),
             _ if self.text.len() > 10 => {
                 let short: String = self.text.chars().take(10).collect();
@@ -110,12 +112,12 @@ impl<'t> Lexer<'t> {
     }
 
     /// The next token; after an error or the end, the end for ever.
-    pub(super) fn next(&mut self) -> Token {
+    pub(super) fn next(&mut self) -> Token<'t> {
         if self.failed {
             return Token {
                 kind: Kind::Eof,
                 pos: self.input.len(),
-                text: "EOF".to_owned(),
+                text: "EOF".into(),
             };
         }
         if self.inside {
@@ -139,17 +141,17 @@ impl<'t> Lexer<'t> {
         Some(c)
     }
 
-    fn emit(&mut self, kind: Kind) -> Token {
+    fn emit(&mut self, kind: Kind) -> Token<'t> {
         let token = Token {
             kind,
             pos: self.start,
-            text: self.input[self.start..self.pos].to_owned(),
+            text: Cow::Borrowed(&self.input[self.start..self.pos]),
         };
         self.start = self.pos;
         token
     }
 
-    fn error(&mut self, text: impl Into<String>) -> Token {
+    fn error(&mut self, text: impl Into<Cow<'t, str>>) -> Token<'t> {
         self.failed = true;
         Token {
             kind: Kind::Error,
@@ -158,7 +160,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    fn text(&mut self) -> Token {
+    fn text(&mut self) -> Token<'t> {
         loop {
             let Some(at) = self.rest().find(LEFT) else {
                 self.pos = self.input.len();
@@ -191,7 +193,7 @@ impl<'t> Lexer<'t> {
     }
 
     /// The left delimiter, or nothing when it opened a comment that was skipped.
-    fn left_delim(&mut self) -> Option<Token> {
+    fn left_delim(&mut self) -> Option<Token<'t>> {
         self.pos += LEFT.len();
         let marker = if left_trims(self.rest()) { 2 } else { 0 };
         if self.rest()[marker..].starts_with("/*") {
@@ -207,7 +209,7 @@ impl<'t> Lexer<'t> {
         Some(token)
     }
 
-    fn comment(&mut self) -> Option<Token> {
+    fn comment(&mut self) -> Option<Token<'t>> {
         self.pos += 2;
         let Some(end) = self.rest().find("*/") else {
             return Some(self.error("unclosed comment"));
@@ -245,18 +247,18 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    fn right_delim(&mut self, trims: bool) -> Token {
+    fn right_delim(&mut self, trims: bool) -> Token<'t> {
         let pos = self.pos + if trims { 2 } else { 0 };
         self.close(trims);
         self.inside = false;
         Token {
             kind: Kind::RightDelim,
             pos,
-            text: RIGHT.to_owned(),
+            text: RIGHT.into(),
         }
     }
 
-    fn action(&mut self) -> Token {
+    fn action(&mut self) -> Token<'t> {
         if let Some(trims) = self.at_right_delim() {
             if self.parens > 0 {
                 return self.error("unclosed left paren");
@@ -307,7 +309,7 @@ impl<'t> Lexer<'t> {
     }
 
     /// A run of spaces; the last may belong to a trimming delimiter.
-    fn space(&mut self) -> Token {
+    fn space(&mut self) -> Token<'t> {
         while self.peek().is_some_and(is_space) {
             self.pos += 1;
         }
@@ -321,7 +323,7 @@ impl<'t> Lexer<'t> {
         self.emit(Kind::Space)
     }
 
-    fn quoted(&mut self, end: char, kind: Kind, unterminated: &str) -> Token {
+    fn quoted(&mut self, end: char, kind: Kind, unterminated: &'static str) -> Token<'t> {
         loop {
             match self.bump() {
                 Some('\\') if matches!(self.peek(), Some(c) if c != '\n') => {
@@ -334,7 +336,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    fn raw(&mut self) -> Token {
+    fn raw(&mut self) -> Token<'t> {
         loop {
             match self.bump() {
                 None => return self.error("unterminated raw quoted string"),
@@ -345,7 +347,7 @@ impl<'t> Lexer<'t> {
     }
 
     /// A field or variable; the dot or dollar has been read.
-    fn name(&mut self, kind: Kind) -> Token {
+    fn name(&mut self, kind: Kind) -> Token<'t> {
         if self.at_terminator() {
             return self.emit(if kind == Kind::Field { Kind::Dot } else { kind });
         }
@@ -358,7 +360,7 @@ impl<'t> Lexer<'t> {
         self.emit(kind)
     }
 
-    fn word(&mut self) -> Token {
+    fn word(&mut self) -> Token<'t> {
         while self.peek().is_some_and(is_alphanumeric) {
             self.bump();
         }
@@ -383,7 +385,7 @@ impl<'t> Lexer<'t> {
         self.emit(kind)
     }
 
-    fn bad_character(&mut self) -> Token {
+    fn bad_character(&mut self) -> Token<'t> {
         let text = self
             .peek()
             .map_or_else(|| "U+FFFFFFFFFFFFFFFF".to_owned(), code_point);
@@ -410,7 +412,7 @@ impl<'t> Lexer<'t> {
         while self.accept(valid) {}
     }
 
-    fn number(&mut self) -> Token {
+    fn number(&mut self) -> Token<'t> {
         if !self.scan_number() {
             let text = quote(&self.input[self.start..self.pos]);
             return self.error(format!("bad number syntax: {text}"));

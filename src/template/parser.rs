@@ -21,6 +21,18 @@ pub(super) fn parse(
     known: &dyn Fn(&str) -> bool,
     trees: &mut Trees,
 ) -> Result<(), Error> {
+    parse_behind(&[], name, text, known, trees)
+}
+
+/// As [`parse`], for a text that stands behind actions which declare `variables`; those are not parsed.
+pub(super) fn parse_behind(
+    variables: &[&str],
+    name: &str,
+    text: &str,
+    known: &dyn Fn(&str) -> bool,
+    trees: &mut Trees,
+) -> Result<(), Error> {
+    let declared = variables.iter().map(|name| (*name).to_owned());
     let mut parser = Parser {
         name: Arc::from(name),
         text: Arc::from(text),
@@ -28,7 +40,8 @@ pub(super) fn parse(
         pending: Vec::new(),
         last: 0,
         action_at: None,
-        variables: vec!["$".to_owned()],
+        variables: std::iter::once("$".to_owned()).chain(declared).collect(),
+        declares: !variables.is_empty(),
         range_depth: 0,
         nesting: 0,
         next_id: 0,
@@ -53,11 +66,13 @@ struct Parser<'t> {
     text: Arc<str>,
     lexer: Lexer<'t>,
     /// Tokens given back, last first.
-    pending: Vec<Token>,
+    pending: Vec<Token<'t>>,
     /// Where the last token read from the lexer stands.
     last: usize,
     action_at: Option<usize>,
     variables: Vec<String>,
+    /// Whether actions stand before the text, so that its top level is never blank.
+    declares: bool,
     range_depth: usize,
     nesting: usize,
     next_id: usize,
@@ -86,8 +101,8 @@ enum Item {
     End(End),
 }
 
-impl Parser<'_> {
-    fn next(&mut self) -> Token {
+impl<'t> Parser<'t> {
+    fn next(&mut self) -> Token<'t> {
         if let Some(token) = self.pending.pop() {
             return token;
         }
@@ -96,17 +111,17 @@ impl Parser<'_> {
         token
     }
 
-    fn back(&mut self, token: Token) {
+    fn back(&mut self, token: Token<'t>) {
         self.pending.push(token);
     }
 
-    fn peek(&mut self) -> Token {
+    fn peek(&mut self) -> Token<'t> {
         let token = self.next();
         self.back(token.clone());
         token
     }
 
-    fn next_non_space(&mut self) -> Token {
+    fn next_non_space(&mut self) -> Token<'t> {
         loop {
             let token = self.next();
             if token.kind != Kind::Space {
@@ -115,7 +130,7 @@ impl Parser<'_> {
         }
     }
 
-    fn peek_non_space(&mut self) -> Token {
+    fn peek_non_space(&mut self) -> Token<'t> {
         let token = self.next_non_space();
         self.back(token.clone());
         token
@@ -134,7 +149,7 @@ impl Parser<'_> {
         })
     }
 
-    fn unexpected<T>(&self, token: &Token, context: &str) -> Result<T, Error> {
+    fn unexpected<T>(&self, token: &Token<'_>, context: &str) -> Result<T, Error> {
         if token.kind != Kind::Error {
             return self.fail(format!("unexpected {} in {context}", token.describe()));
         }
@@ -150,7 +165,7 @@ impl Parser<'_> {
         self.fail(format!("{}{extra}", token.text))
     }
 
-    fn expect(&mut self, kind: Kind, context: &str) -> Result<Token, Error> {
+    fn expect(&mut self, kind: Kind, context: &str) -> Result<Token<'t>, Error> {
         let token = self.next_non_space();
         if token.kind == kind {
             Ok(token)
@@ -179,7 +194,7 @@ impl Parser<'_> {
         if let Some(old) = self.found.get(name)
             && !old.root.is_blank()
         {
-            if root.is_blank() {
+            if root.is_blank() && !(self.declares && *name == *self.name) {
                 return Ok(());
             }
             return self.fail(format!(
@@ -261,7 +276,7 @@ impl Parser<'_> {
         match token.kind {
             Kind::Text => Ok(Item::Node(Node::Text(Text {
                 id: self.id(),
-                text: token.text,
+                text: token.text.into_owned(),
             }))),
             Kind::LeftDelim => {
                 self.action_at = Some(token.pos);
@@ -408,7 +423,7 @@ impl Parser<'_> {
         }))
     }
 
-    fn template_name(&mut self, token: &Token, context: &str) -> Result<String, Error> {
+    fn template_name(&mut self, token: &Token<'_>, context: &str) -> Result<String, Error> {
         match token.kind {
             Kind::String | Kind::RawString => match unquote(&token.text) {
                 Some(name) => Ok(name),
@@ -472,13 +487,13 @@ impl Parser<'_> {
         match next.kind {
             Kind::Assign | Kind::Declare => {
                 pipe.is_assign = next.kind == Kind::Assign;
-                self.variables.push(variable.text.clone());
-                pipe.declared.push(variable.text);
+                self.variables.push(variable.text.to_string());
+                pipe.declared.push(variable.text.into_owned());
                 Ok(false)
             }
             Kind::Char if next.text == "," => {
-                self.variables.push(variable.text.clone());
-                pipe.declared.push(variable.text);
+                self.variables.push(variable.text.to_string());
+                pipe.declared.push(variable.text.into_owned());
                 if context == "range" && pipe.declared.len() < 2 {
                     return match self.peek_non_space().kind {
                         Kind::Variable | Kind::RightDelim | Kind::RightParen => Ok(true),
@@ -591,15 +606,15 @@ impl Parser<'_> {
                 if !(self.known)(&token.text) {
                     return self.fail(format!("function {} not defined", quote(&token.text)));
                 }
-                Operand::Identifier(pos, token.text)
+                Operand::Identifier(pos, token.text.into_owned())
             }
             Kind::Dot => Operand::Dot(pos),
             Kind::Nil => Operand::Nil(pos),
             Kind::Variable => {
-                if !self.variables.contains(&token.text) {
+                if !self.variables.iter().any(|name| *name == token.text) {
                     return self.fail(format!("undefined variable {}", quote(&token.text)));
                 }
-                Operand::Variable(pos, vec![token.text])
+                Operand::Variable(pos, vec![token.text.into_owned()])
             }
             Kind::Field => Operand::Field(pos, vec![token.text[1..].to_owned()]),
             Kind::Bool => Operand::Bool(pos, token.text == "true"),
@@ -623,7 +638,7 @@ impl Parser<'_> {
                 Some(text) => Operand::String {
                     pos,
                     text: text.into(),
-                    quoted: token.text,
+                    quoted: token.text.into_owned(),
                 },
                 None => return self.fail("invalid syntax"),
             },

@@ -1,7 +1,6 @@
 //! What does the template of an alerting rule read? Found in its tree, without running it.
 
 use super::ast::{Block, Branch, Command, Node, Operand, Pipe};
-use super::rules::PROLOGUE_BYTES;
 
 /// Something that a template reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,20 +24,14 @@ pub struct PlacedUse {
     pub offset: usize,
 }
 
-/// Collects the uses of a tree that was parsed behind the prologue of rule templates.
+/// Collects the uses of a tree.
 pub(super) fn collect(root: &Block) -> Vec<PlacedUse> {
     let mut collector = Collector {
         uses: Vec::new(),
         dot_is_alert: true,
     };
     collector.block(root);
-    let mut uses = collector.uses;
-    // The prologue declares the variables, which is no use.
-    uses.retain(|used| used.offset >= PROLOGUE_BYTES);
-    for used in &mut uses {
-        used.offset -= PROLOGUE_BYTES;
-    }
-    uses
+    collector.uses
 }
 
 struct Collector {

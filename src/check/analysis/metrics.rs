@@ -134,6 +134,22 @@ const ZERO_MEANS_NONE: &[(&str, &str)] = &[
         "containers without a reservation",
     ),
     ("container_spec_cpu_quota", "containers without a CPU quota"),
+    (
+        "kube_deployment_spec_replicas",
+        "deployments that are scaled to nothing",
+    ),
+    (
+        "kube_statefulset_replicas",
+        "stateful sets that are scaled to nothing",
+    ),
+    (
+        "kube_daemonset_status_desired_number_scheduled",
+        "daemon sets that no node takes",
+    ),
+    (
+        "kube_horizontalpodautoscaler_status_desired_replicas",
+        "workloads that are scaled to nothing",
+    ),
     ("node_memory_SwapTotal_bytes", "machines without swap"),
     ("redis_memory_max_bytes", "a Redis without maxmemory"),
     ("redis_config_maxmemory", "a Redis without maxmemory"),

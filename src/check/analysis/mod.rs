@@ -10,6 +10,7 @@ mod labels;
 pub mod metrics;
 mod part;
 mod range;
+pub mod well_known;
 
 use hashbrown::HashMap;
 

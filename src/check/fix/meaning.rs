@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use crate::alerting::RouteOptions;
 use crate::alerting::matchers::{Matcher, Matchers, Syntax};
+use crate::check::Severity;
+use crate::check::source::rule_source;
 use crate::config::alertmanager;
 use crate::model::MatchOp;
 use crate::promql::parser;
-use crate::rules::file::{self, FileOptions};
-use crate::text::yaml::{Node, parse_first};
+use crate::rules::file::FileOptions;
+use crate::text::yaml::{Document, Node, parse};
 
 use super::FileKind;
 
@@ -21,19 +23,26 @@ pub(super) fn check(before: &str, after: &str, kind: FileKind<'_>) -> Result<(),
 }
 
 fn rules(before: &str, after: &str, options: FileOptions) -> Result<(), &'static str> {
-    let Ok(new) = parse_first(after) else {
+    let Ok(new) = parse(after) else {
         return Err("the result would be no YAML");
     };
     // What could not be read said nothing; that its texts are kept is up to the fix.
-    let Ok(old) = parse_first(before) else {
+    let Ok(old) = parse(before) else {
         return Ok(());
     };
-    let (_, problems_before) = file::read(&old, &old.root, &options);
-    let (_, problems_after) = file::read(&new, &new.root, &options);
-    if problems_after.len() > problems_before.len() {
+    let mistakes = |text: &str| {
+        let findings = rule_source("", text.as_bytes(), &options).findings;
+        let errors = findings.iter().filter(|f| f.severity == Severity::Error);
+        errors.count()
+    };
+    if mistakes(after) > mistakes(before) {
         return Err("the result would have more mistakes");
     }
-    if flat(&old.root, options) != flat(&new.root, options) {
+    let said = |documents: &[Document]| -> Vec<_> {
+        let roots = documents.iter().map(|document| &document.root);
+        roots.map(|root| flat(root, options)).collect()
+    };
+    if said(&old) != said(&new) {
         return Err("the result would mean something else");
     }
     Ok(())
@@ -66,7 +75,8 @@ fn flat(root: &Node, options: FileOptions) -> BTreeMap<String, String> {
         }
         for entry in node.as_mapping().unwrap_or_default() {
             let key = entry.key.as_str().unwrap_or("?");
-            let in_rule = path.starts_with("/groups/") && path.matches('/').count() == 4;
+            let mut parents = path.rsplit('/').skip(1).step_by(2);
+            let in_rule = parents.next() == Some("rules") && parents.next() == Some("groups");
             let home = super::misplaced::home(key).filter(|_| in_rule);
             open.push(match home {
                 Some((home, _)) => (format!("{path}/{home}/{key}"), &entry.value),
@@ -78,11 +88,11 @@ fn flat(root: &Node, options: FileOptions) -> BTreeMap<String, String> {
 }
 
 fn router(before: &str, after: &str) -> Result<(), &'static str> {
-    let parse = |text: &str| alertmanager::parse(text, Syntax::default());
-    let Ok(old) = parse(before) else {
+    let load = |text: &str| alertmanager::parse(text, Syntax::default());
+    let Ok(old) = load(before) else {
         return Err("the file does not load");
     };
-    let Ok(new) = parse(after) else {
+    let Ok(new) = load(after) else {
         return Err("the result would not load");
     };
     let targets = |config: &alertmanager::AlertmanagerConfig| -> Vec<_> {

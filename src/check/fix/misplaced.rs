@@ -93,9 +93,6 @@ pub(super) fn home(field: &str) -> Option<(&'static str, &'static [&'static str]
 /// Moves all fields of the rule that have the same home as `field`: they share one fix.
 fn move_fields(source: &str, rule: &Node, field: &str) -> Option<Fix> {
     let (home, siblings) = home(field)?;
-    if is_flow(source, rule) {
-        return None;
-    }
     let entries = rule.as_mapping()?;
     let moved: Vec<&Entry> = entries
         .iter()
@@ -106,20 +103,97 @@ fn move_fields(source: &str, rule: &Node, field: &str) -> Option<Fix> {
                 .is_some_and(|key| siblings.contains(&key))
         })
         .collect();
-    let texts: Vec<&str> = moved
-        .iter()
-        .map(|entry| single_line(source, entry).and_then(|bytes| source.get(bytes)))
-        .collect::<Option<_>>()?;
     let names: Vec<String> = moved
         .iter()
         .filter_map(|entry| Some(format!("`{}`", entry.key.as_str()?)))
         .collect();
     let title = format!("move {} under `{home}:`", names.join(" and "));
-    let edits = match entry(rule, home) {
-        Some(target) => into_existing(source, &moved, &texts, target)?,
-        None => into_new(source, &moved, &texts, home)?,
+    let edits = if is_flow(source, rule) {
+        within_braces(source, &moved, home, entry(rule, home))?
+    } else {
+        let texts: Vec<&str> = moved
+            .iter()
+            .map(|entry| single_line(source, entry).and_then(|bytes| source.get(bytes)))
+            .collect::<Option<_>>()?;
+        match entry(rule, home) {
+            Some(target) => into_existing(source, &moved, &texts, target)?,
+            None => into_new(source, &moved, &texts, home)?,
+        }
     };
     Some(Fix { title, edits })
+}
+
+/// In `{alert: A, severity: page}`: the first field becomes the home with all of them in braces, or they
+/// join those that are there.
+fn within_braces(
+    source: &str,
+    moved: &[&Entry],
+    home: &str,
+    target: Option<&Entry>,
+) -> Option<Vec<Edit>> {
+    let bytes = |entry: &Entry| entry.key.span.start.offset..entry.value.span.end.offset;
+    let texts: Vec<&str> = moved
+        .iter()
+        .map(|entry| {
+            let is_text = entry.value.as_str().is_some() && !entry.merged;
+            let text = source.get(bytes(entry)).filter(|_| is_text)?;
+            (!text.contains(['\n', '#'])).then_some(text.trim_end())
+        })
+        .collect::<Option<_>>()?;
+    let mut gone = moved.iter();
+    let mut edits = if let Some(target) = target {
+        vec![join(source, moved, &texts, target)?]
+    } else {
+        let start = gone.next()?.key.span.start.offset;
+        vec![Edit {
+            bytes: start..start + texts.first()?.len(),
+            text: format!("{home}: {{{}}}", texts.join(", ")),
+        }]
+    };
+    for entry in gone {
+        let bytes = bytes(entry);
+        let before = source.get(..bytes.start)?.trim_end();
+        let behind = source.get(bytes.end..)?;
+        edits.push(if before.ends_with(',') {
+            let text = source.get(bytes.clone())?;
+            Edit {
+                bytes: before.len() - 1..bytes.start + text.trim_end().len(),
+                text: String::new(),
+            }
+        } else {
+            // The first of all takes the comma behind it along.
+            let comma = behind.trim_start().strip_prefix(',')?;
+            let end = source.len() - comma.trim_start_matches(' ').len();
+            Edit {
+                bytes: bytes.start..end,
+                text: String::new(),
+            }
+        });
+    }
+    edits.sort_by_key(|edit| edit.bytes.start);
+    Some(edits)
+}
+
+/// Fields that join the others between the braces of their home.
+fn join(source: &str, moved: &[&Entry], texts: &[&str], target: &Entry) -> Option<Edit> {
+    let known = target.value.as_mapping().unwrap_or_default();
+    let has = |name: Option<&str>| known.iter().any(|entry| entry.key.as_str() == name);
+    // Which of the two counts is for somebody else to say.
+    if moved.iter().any(|entry| has(entry.key.as_str())) || !is_flow(source, &target.value) {
+        return None;
+    }
+    let end = target.value.span.end.offset.checked_sub(1)?;
+    source.get(end..)?.starts_with('}').then_some(())?;
+    // A comment would swallow the brace.
+    if texts.iter().any(|text| text.contains(" #")) {
+        return None;
+    }
+    let sep = if known.is_empty() { "" } else { ", " };
+    let at = source.get(..end)?.trim_end().len();
+    Some(Edit {
+        bytes: at..end,
+        text: format!("{sep}{}", texts.join(", ")),
+    })
 }
 
 /// The first field's line becomes the home's, with the fields below it.
@@ -151,18 +225,7 @@ fn into_existing(
         return None;
     }
     let insert = if is_flow(source, &target.value) {
-        let end = target.value.span.end.offset.checked_sub(1)?;
-        source.get(end..)?.starts_with('}').then_some(())?;
-        // A comment would swallow the brace.
-        if texts.iter().any(|text| text.contains(" #")) {
-            return None;
-        }
-        let sep = if known.is_empty() { "" } else { ", " };
-        let at = source.get(..end)?.trim_end().len();
-        Edit {
-            bytes: at..end,
-            text: format!("{sep}{}", texts.join(", ")),
-        }
+        join(source, moved, texts, target)?
     } else if let Some(first) = known.first() {
         let indent = " ".repeat(column(source, first.key.span.start.offset));
         let at = end_of_entry(source, target);

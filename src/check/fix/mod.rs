@@ -15,7 +15,8 @@ mod quotes;
 
 use std::ops::Range;
 
-use crate::check::{Finding, RuleFile};
+use crate::check::Finding;
+use crate::check::source::{RuleSource, rule_source};
 use crate::rules::file::FileOptions;
 
 pub(super) use duplicates::of_duplicate_keys;
@@ -167,7 +168,7 @@ pub fn apply(text: &str, fixes: &[&Fix]) -> Option<String> {
     Some(out)
 }
 
-/// What is found in the text of a rule file and can be mended; for [`repair`]. `format` mends the layout
+/// What is found in the text of a rule file, or of objects of Kubernetes, and can be mended; for [`repair`]. `format` mends the layout
 /// of expressions too.
 pub fn findings_of_rules(
     name: &str,
@@ -175,11 +176,15 @@ pub fn findings_of_rules(
     options: &FileOptions,
     format: bool,
 ) -> Vec<Finding> {
-    let (file, mut findings) = RuleFile::parse(name, text.as_bytes(), options);
-    if let Some(file) = file {
-        findings.extend(unordered_keys(&file));
+    let RuleSource {
+        files,
+        mut findings,
+        ..
+    } = rule_source(name, text.as_bytes(), options);
+    for file in &files {
+        findings.extend(unordered_keys(file));
         if format {
-            findings.extend(unformatted(&file));
+            findings.extend(unformatted(file));
         }
     }
     findings

@@ -42,7 +42,6 @@ fn misplaced_fields_move_where_they_belong() {
 fn what_has_two_answers_is_left_alone() {
     for text in [
         "  - alert: A\n    expr: up == 0\n    labels: {severity: info}\n    severity: page\n",
-        "  - {alert: A, expr: up, severity: page}\n",
         "  - alert: A\n    expr: up == 0\n    labels:\n      a: 1\n      a: 2\n",
         "  - alert: A\n    expr: up == 0\n    colour: red\n",
     ] {
@@ -125,4 +124,58 @@ proptest::proptest! {
         let again = fixed(&repaired.text, true);
         proptest::prop_assert!(again.done.is_empty() || again.text == repaired.text || repaired.done.len() > 3, "{:?} {:?}", repaired, again);
     }
+}
+
+#[test]
+fn rules_in_braces_are_mended() {
+    let file = |rule: &str| format!("groups:\n- name: g\n  rules:\n  - {rule}\n");
+    let options = FileOptions::default();
+    for (before, after) in [
+        (
+            "{alert: A, expr: up, severity: page}",
+            "{alert: A, expr: up, labels: {severity: page}}",
+        ),
+        (
+            "{severity: page, alert: A, expr: up, team: \"a b\"}",
+            "{labels: {severity: page, team: \"a b\"}, alert: A, expr: up}",
+        ),
+        (
+            "{severity: page, alert: A, labels: {x: y}, expr: up}",
+            "{alert: A, labels: {x: y, severity: page}, expr: up}",
+        ),
+        (
+            "{alert: A, labels: {}, expr: up, severity: page }",
+            "{alert: A, labels: {severity: page}, expr: up }",
+        ),
+        (
+            "{alert: A, labels: {severity: x}, expr: up, severity: page}",
+            "{alert: A, labels: {severity: x}, expr: up, severity: page}",
+        ),
+    ] {
+        let find = |text: &str| findings_of_rules("r.yml", text, &options, false);
+        let repaired = repair(&file(before), FileKind::Rules(&options), &find);
+        assert_eq!(repaired.text, file(after));
+    }
+}
+
+#[test]
+fn rules_of_objects_are_mended() {
+    let text = |rule: &str| {
+        let object = format!(
+            "apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata: {{name: n}}\nspec:\n  groups:\n  - name: g\n    rules:\n    - alert: A # note\n      expr: up\n{rule}"
+        );
+        format!("{object}---\n{object}")
+    };
+    let options = FileOptions::default();
+    let find = |text: &str| findings_of_rules("r.yml", text, &options, false);
+    let repaired = repair(
+        &text("      severity: page\n"),
+        FileKind::Rules(&options),
+        &find,
+    );
+    assert!(repaired.refused.is_empty(), "{:?}", repaired.refused);
+    assert_eq!(
+        repaired.text,
+        text("      labels:\n        severity: page\n")
+    );
 }

@@ -1,4 +1,8 @@
+use std::collections::BTreeSet;
+
+use crate::check::analysis::metric_name;
 use crate::check::{Finding, Severity};
+use crate::model::MatchOp;
 use crate::promql::ast::{AggregateOp, Expr};
 use crate::time::Span;
 
@@ -22,7 +26,7 @@ pub(super) static SHORT_FOR: Page = Page::new(
     Severity::Warning,
     "`for` is shorter than the interval at which the rule is evaluated.",
 )
-.why("An alert is pending from one evaluation to the next at least, so a shorter `for` waits a whole interval anyway: it promises more than it keeps.")
+.why("An alert is pending from one evaluation to the next at least, so a shorter `for` waits a whole interval anyway: it promises more than it keeps. The interval is the group's, that of `prometheus.yml` when it is checked too, or `lint: {evaluation_interval: ...}` in `watchfire.yml`; where nobody tells nothing is looked at.")
 .example("interval: 1m\nrules:\n- alert: Down\n  expr: up == 0\n  for: 30s", "interval: 30s\nrules:\n- alert: Down\n  expr: up == 0\n  for: 30s");
 
 pub(super) static USELESS_FOR: Page = Page::new(
@@ -56,6 +60,19 @@ pub(super) static SAMPLED: Page = Page::new(
 .why("Which series are among the first changes from evaluation to evaluation. Each change resolves an alert and begins another, and with `for` none may ever fire. Alert on all series over a threshold instead.")
 .example("expr: topk(5, rate(errors_total[5m])) > 1", "expr: rate(errors_total[5m]) > 1");
 
+pub(super) static TWO_JOBS: Page = Page::new(
+    "W045",
+    "two-jobs-without-for",
+    Severity::Warning,
+    "An alert without `for` compares sums over the targets of two jobs.",
+)
+.pint("promql/fragile")
+.why("After a restart of the monitoring targets are scraped one by one over a whole interval. Until all are, the sum on the one side counts more of its targets than the sum on the other, and their quotient is anything: the alert fires for a moment and resolves. A `for` of two scrape intervals outlasts that. Jobs are told by matchers, and by the beginnings of names that well-known exporters use.")
+.example(
+    "- alert: Ratio\n  expr: sum(errors{job=\"api\"}) / sum(requests{job=\"proxy\"}) > 0.1",
+    "- alert: Ratio\n  expr: sum(errors{job=\"api\"}) / sum(requests{job=\"proxy\"}) > 0.1\n  for: 2m",
+);
+
 pub(super) fn check(world: &World<'_>, subject: &Subject<'_>, out: &mut Vec<Finding>) {
     if !subject.is_alert() {
         return;
@@ -68,6 +85,73 @@ pub(super) fn check(world: &World<'_>, subject: &Subject<'_>, out: &mut Vec<Find
     hold(world, subject, out);
     absent(world, subject, out);
     sampled(subject, out);
+    if subject.rule.hold.is_zero() {
+        two_jobs(subject, out);
+    }
+}
+
+fn two_jobs(subject: &Subject<'_>, out: &mut Vec<Finding>) {
+    for expr in subject.analysis.nodes() {
+        let Expr::Binary(binary) = expr else {
+            continue;
+        };
+        if binary.op.is_set() {
+            continue;
+        }
+        let sides = jobs_of_sums(&binary.lhs).zip(jobs_of_sums(&binary.rhs));
+        if let Some((left, right)) = sides.filter(|(left, right)| left.is_disjoint(right)) {
+            let named = |jobs: &BTreeSet<&str>| jobs.iter().copied().collect::<Vec<_>>().join(", ");
+            let message = format!(
+                "sums over the targets of {} and of {} are compared at once: after a restart one of them counts fewer of its targets for a while",
+                named(&left),
+                named(&right)
+            );
+            let finding = subject.on_expr(&TWO_JOBS, binary.pos(), message);
+            out.push(finding.with_hint("add `for: 2m`, or two scrape intervals"));
+            return;
+        }
+    }
+}
+
+/// The jobs whose series an expression aggregates; nothing when it does not, or may look at any job.
+fn jobs_of_sums(expr: &Expr) -> Option<BTreeSet<&str>> {
+    let mut jobs = BTreeSet::new();
+    let (mut aggregates, mut any) = (false, false);
+    expr.walk(|expr| {
+        let selector = match expr {
+            Expr::Aggregate(_) => {
+                aggregates = true;
+                return;
+            }
+            Expr::VectorSelector(selector) => selector,
+            Expr::MatrixSelector(matrix) => &matrix.selector,
+            _ => return,
+        };
+        let named = selector
+            .matchers
+            .iter()
+            .find(|m| m.name == "job" && m.op == MatchOp::Equal)
+            .map(|m| m.value.as_str());
+        match named.or_else(|| metric_name(selector).and_then(exporter)) {
+            Some(job) => {
+                jobs.insert(job);
+            }
+            None => any = true,
+        }
+    });
+    (aggregates && !any && !jobs.is_empty()).then_some(jobs)
+}
+
+/// The exporter that a metric surely comes from.
+fn exporter(metric: &str) -> Option<&'static str> {
+    let known = [
+        ("kube_", "kube-state-metrics"),
+        ("node_", "the node exporter"),
+        ("container_", "the kubelet"),
+        ("etcd_", "etcd"),
+    ];
+    let found = known.iter().find(|(start, _)| metric.starts_with(start));
+    found.map(|(_, job)| *job)
 }
 
 fn hold(world: &World<'_>, subject: &Subject<'_>, out: &mut Vec<Finding>) {
@@ -198,6 +282,28 @@ mod tests {
             ..LintOptions::default()
         };
         assert_eq!(ids(&zero, &asked), ["W032"]);
+    }
+
+    #[test]
+    fn sums_over_two_jobs_wait() {
+        assert_finds(
+            "W045",
+            &[
+                "sum(a{job=\"x\"}) / sum(b{job=\"y\"}) > 1",
+                "sum by (node) (kube_pod_info) / sum by (node) (rate(node_cpu_seconds_total[5m])) > 1",
+            ],
+        );
+        assert_silent(
+            "W045",
+            &[
+                "sum(a{job=\"x\"}) / sum(b{job=\"x\"}) > 1",
+                "a{job=\"x\"} / b{job=\"y\"} > 1",
+                "sum(a{job=\"x\"}) / sum(b) > 1",
+                "sum(a{job=\"x\"}) > 1 and sum(b{job=\"y\"}) > 1",
+            ],
+        );
+        let waits = alert("sum(a{job=\"x\"}) / sum(b{job=\"y\"}) > 1", "    for: 2m\n");
+        assert_eq!(count("W045", &waits), 0);
     }
 
     #[test]

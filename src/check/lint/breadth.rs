@@ -50,8 +50,8 @@ pub(super) static ALL_FILESYSTEMS: Page = Page::new(
 )
 .why("Read-only images (squashfs, iso9660) are 100 % full by design, and tmpfs is memory. Exclude them by `fstype`, by `mountpoint`, or with `and node_filesystem_readonly == 0`.")
 .example(
-    "expr: predict_linear(node_filesystem_free_bytes[6h], 4 * 3600) < 0",
-    "expr: predict_linear(node_filesystem_free_bytes{fstype!~\"tmpfs|squashfs|iso9660\"}[6h], 4 * 3600) < 0",
+    "expr: node_filesystem_avail_bytes / node_filesystem_size_bytes < 0.1",
+    "expr: node_filesystem_avail_bytes{fstype!~\"tmpfs|squashfs|iso9660\"} / node_filesystem_size_bytes < 0.1",
 );
 
 pub(super) fn check(_: &World<'_>, subject: &Subject<'_>, out: &mut Vec<Finding>) {

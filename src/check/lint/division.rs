@@ -13,7 +13,7 @@ pub(super) static BY_ZERO: Page = Page::new(
     "Something is divided by a metric that is 0 where there is no limit, or by the number 0.",
 )
 .pint("promql/nan")
-.why("`x / 0` is +Inf, which is greater than every threshold: the alert fires for everything that has no limit. Take the zeros away first. A ratio of a part to its whole is not reported, since 0 / 0 is NaN and fires nothing.")
+.why("`x / 0` is +Inf, which is greater than every threshold: the alert fires for everything that has no limit. Take the zeros away first. A ratio of a part to its whole is not reported, since 0 / 0 is NaN and fires nothing, and neither is `<`, which infinity is not. The metrics are those of containers without limits or reservations, machines without swap, workloads scaled to nothing and their like, known by name.")
 .example(
     "expr: container_memory_working_set_bytes / container_spec_memory_limit_bytes > 0.9",
     "expr: container_memory_working_set_bytes / (container_spec_memory_limit_bytes > 0) > 0.9",
@@ -65,7 +65,8 @@ fn by_zero(subject: &Subject<'_>, binary: &BinaryExpr, out: &mut Vec<Finding>) {
         return;
     };
     // A part of nothing is NaN, and so is what is filtered elsewhere in the expression.
-    if rest_or_part(&binary.lhs, &binary.rhs) || is_guarded(subject, selector) {
+    let guarded = rest_or_part(&binary.lhs, &binary.rhs) || is_guarded(subject, selector);
+    if guarded || is_low_bound(subject, binary) {
         return;
     }
     let message = format!(
@@ -83,6 +84,19 @@ fn rest_or_part(above: &Expr, below: &Expr) -> bool {
         }
         above => is_part_of(above, below),
     }
+}
+
+/// Whether the quotient is compared with `<` only, which infinity is not.
+fn is_low_bound(subject: &Subject<'_>, quotient: &BinaryExpr) -> bool {
+    let (start, end) = (quotient.pos().start, quotient.pos().end);
+    let deciding = path::deciding(subject.analysis.root());
+    let around = deciding
+        .into_iter()
+        .find(|binary| binary.pos().start <= start && end <= binary.pos().end);
+    let compared = around.and_then(path::against_number);
+    compared.is_some_and(|(_, op, _)| {
+        matches!(op, BinaryOp::Less | BinaryOp::LessEqual | BinaryOp::Equal)
+    })
 }
 
 /// Whether the expression compares the metric anywhere: `x / y > 1 and y != 0`.

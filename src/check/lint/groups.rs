@@ -2,14 +2,14 @@ use std::collections::BTreeMap;
 
 use crate::check::analysis::{metric_name, metrics};
 use crate::check::{Finding, RuleFile, Severity};
-use crate::promql::ast::{AggregateOp, Expr};
-use crate::rules::file::FileRuleKind;
+use crate::promql::ast::{AggregateOp, Expr, PosRange};
+use crate::rules::file::{FileGroup, FileRuleKind};
 use crate::text::yaml::Node;
 use crate::time::Span;
 
 use super::Page;
 use super::path;
-use super::subject::Subject;
+use super::subject::{Site, Subject};
 
 pub(super) static LONG_INTERVAL: Page = Page::new(
     "W061",
@@ -132,27 +132,29 @@ pub(super) fn of_file(file: &RuleFile, out: &mut Vec<Finding>) {
 
 /// What rules say of each other.
 #[derive(Debug, Default)]
-pub(super) struct Recorded {
+pub(super) struct Recorded<'a> {
     /// Metrics recorded as the plain sum of counters.
-    sums: BTreeMap<String, AggregateOp>,
+    sums: BTreeMap<&'a str, AggregateOp>,
     /// Rates of recorded metrics, and the places.
-    rates: Vec<(String, Finding)>,
+    rates: Vec<(&'a str, Site<'a>, PosRange)>,
     /// Uses of a metric before its recording rule, in the group at hand.
-    group: Option<(String, usize)>,
-    used: BTreeMap<String, Vec<Finding>>,
+    group: Option<&'a FileGroup>,
+    used: BTreeMap<&'a str, Vec<(Site<'a>, PosRange)>>,
 }
 
-impl Recorded {
-    pub(super) fn see(&mut self, subject: &Subject<'_>, out: &mut Vec<Finding>) {
-        let group = (subject.file.name.clone(), subject.group.place.start.offset);
-        if self.group.as_ref() != Some(&group) {
-            self.group = Some(group);
+impl<'a> Recorded<'a> {
+    pub(super) fn see(&mut self, subject: &Subject<'a>, out: &mut Vec<Finding>) {
+        if !self
+            .group
+            .is_some_and(|group| std::ptr::eq(group, subject.group))
+        {
+            self.group = Some(subject.group);
             self.used.clear();
         }
         for selector in subject.analysis.selectors() {
             if let Some(name) = metric_name(selector).filter(|_| selector.offset.is_zero()) {
-                let finding = subject.on_expr(&ORDER, selector.pos, "");
-                self.used.entry(name.to_owned()).or_default().push(finding);
+                let place = (subject.site(), selector.pos);
+                self.used.entry(name).or_default().push(place);
             }
         }
         for expr in subject.analysis.nodes() {
@@ -162,36 +164,38 @@ impl Recorded {
                     call.args.first().map(Expr::unwrap_parens)
                 && matrix.selector.name.contains(':')
             {
-                let finding = subject.on_expr(&super::counters::RATE_OF_SUM, call.pos, "");
-                self.rates.push((matrix.selector.name.clone(), finding));
+                let name = &matrix.selector.name;
+                self.rates.push((name, subject.site(), call.pos));
             }
         }
         if subject.is_alert() {
             return;
         }
-        let name = &subject.rule.name;
-        for mut finding in self.used.remove(name).unwrap_or_default() {
+        let name = subject.rule.name.as_str();
+        for (site, at) in self.used.remove(name).unwrap_or_default() {
             let line = subject.rule.place.start.line;
             // Its own use is another check's business.
-            if finding.rule.as_ref().is_some_and(|rule| rule.name == *name) {
+            if site.rule_name() == name {
                 continue;
             }
-            finding.message = format!(
+            let message = format!(
                 "`{name}` is recorded by a later rule of the group, in line {line}: this one lags an interval behind"
             );
+            let finding = site.on_expr(&ORDER, at, message);
             out.push(finding.with_hint("put the recording rule first"));
         }
         if let Some(op) = plain_sum(subject.analysis.root()) {
-            self.sums.insert(name.clone(), op);
+            self.sums.insert(name, op);
         }
     }
 
     pub(super) fn finish(self, out: &mut Vec<Finding>) {
-        for (name, mut finding) in self.rates {
-            if let Some(op) = self.sums.get(&name) {
-                finding.message = format!(
+        for (name, site, at) in self.rates {
+            if let Some(op) = self.sums.get(name) {
+                let message = format!(
                     "`{name}` is recorded as {op}() of counters: one restart looks like a restart of all"
                 );
+                let finding = site.on_expr(&super::counters::RATE_OF_SUM, at, message);
                 out.push(finding.with_hint("record the rate of each counter, then aggregate"));
             }
         }

@@ -1,12 +1,14 @@
-//! Comments that silence checks: `# watchfire ignore W012 reason`, and pint's.
+//! Comments that silence checks or name owners: `# watchfire ignore W012 reason`, `# watchfire owner
+//! NAME`, and pint's.
 //!
 //! A comment counts for the innermost list item (rule, group, route, ...) that it stands in, or that it
-//! stands right above of. `ignore-file` counts for the whole file.
+//! stands right above of; outside of lists for the object of Kubernetes that it stands in or above of, or
+//! for the file. `ignore-file` and `file-owner` count for the whole file.
 
 use std::ops::Range;
 
 use crate::check::Finding;
-use crate::text::yaml::{Document, Kind, Node};
+use crate::text::yaml::{Kind, Node};
 
 use super::{Page, page};
 
@@ -26,6 +28,8 @@ enum What {
     Checks(Vec<String>),
     /// A check of pint, by its name.
     Pint(String),
+    /// Nothing: it says who looks after the rules.
+    Owner(String),
 }
 
 /// The comments of one file.
@@ -37,16 +41,15 @@ pub(super) struct Ignores {
 }
 
 impl Ignores {
-    /// Finds the comments of a file.
-    pub(super) fn of(document: &Document) -> Self {
+    /// Finds the comments of a file. `roots` are its objects with rules or routes, in order.
+    pub(super) fn of(source: &str, roots: &[&Node]) -> Self {
         let mut ignores = Self::default();
-        let source = &*document.source;
         // Most files have none.
-        if !source.contains("# watchfire ignore") && !source.contains("# pint ") {
+        if !source.contains("# watchfire ") && !source.contains("# pint ") {
             return ignores;
         }
         let lines: Vec<&str> = source.lines().collect();
-        let blocks = blocks(&document.root, &lines);
+        let blocks = blocks(roots, &lines);
         let mut offset = 0;
         let mut pint_begin: Option<usize> = None;
         for (index, text) in lines.iter().enumerate() {
@@ -84,6 +87,10 @@ impl Ignores {
                 } else {
                     add(block, what);
                 }
+            } else if let Some(name) = comment.strip_prefix("watchfire owner ") {
+                add(block, owner(name));
+            } else if let Some(name) = comment.strip_prefix("watchfire file-owner ") {
+                add(file, owner(name));
             } else if let Some(rest) = comment.strip_prefix("pint ") {
                 let mut rest = rest.split_whitespace();
                 let check = |word: Option<&str>| {
@@ -93,6 +100,8 @@ impl Ignores {
                 match rest.next() {
                     Some("disable") => add(block, check(rest.next())),
                     Some("file/disable") => add(file, check(rest.next())),
+                    Some("rule/owner") => add(block, owner(rest.next().unwrap_or_default())),
+                    Some("file/owner") => add(file, owner(rest.next().unwrap_or_default())),
                     Some("ignore/file") => add(line..usize::MAX, What::All),
                     Some("ignore/line") => add(line..line + 1, What::All),
                     Some("ignore/next-line") => add(line + 1..line + 2, What::All),
@@ -107,6 +116,18 @@ impl Ignores {
             }
         }
         ignores
+    }
+
+    /// Who looks after what stands in a line, as the comment nearest to it says.
+    pub(super) fn owner(&self, line: usize) -> Option<&str> {
+        let owners = self.directives.iter().filter_map(|directive| {
+            let What::Owner(name) = &directive.what else {
+                return None;
+            };
+            let counts = directive.lines.contains(&line);
+            counts.then_some((directive.lines.len(), name.as_str()))
+        });
+        owners.min_by_key(|(lines, _)| *lines).map(|(_, name)| name)
     }
 
     /// Whether a comment silences a finding.
@@ -125,8 +146,13 @@ impl What {
             Self::All => true,
             Self::Checks(checks) => checks.iter().any(|word| page.is_called(word)),
             Self::Pint(name) => page.pint == Some(name),
+            Self::Owner(_) => false,
         }
     }
+}
+
+fn owner(name: &str) -> What {
+    What::Owner(name.trim().to_owned())
 }
 
 /// The checks that a comment names, up to the reason: `W012, W013 because`.
@@ -144,9 +170,23 @@ fn words(rest: &str) -> What {
 }
 
 /// For every line (from 1) the lines of the innermost list item that it belongs to.
-fn blocks(root: &Node, lines: &[&str]) -> Vec<Range<usize>> {
+fn blocks(roots: &[&Node], lines: &[&str]) -> Vec<Range<usize>> {
     let mut of_line = vec![1..usize::MAX; lines.len() + 2];
-    let mut open = vec![root];
+    let mut begin = 1;
+    // Of several objects each has the lines from the end of the one before.
+    for (at, root) in roots.iter().enumerate().filter(|_| roots.len() > 1) {
+        let is_last = at + 1 == roots.len();
+        let end = if is_last {
+            usize::MAX
+        } else {
+            last_line(root) + 1
+        };
+        if let Some(painted) = of_line.get_mut(begin..end.min(lines.len() + 2)) {
+            painted.fill(begin..end);
+        }
+        begin = end;
+    }
+    let mut open = roots.to_vec();
     while let Some(node) = open.pop() {
         match &node.kind {
             Kind::Scalar { .. } => {}
@@ -201,12 +241,43 @@ fn last_line(node: &Node) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::yaml::parse_first;
+    use crate::text::yaml::{parse, parse_first};
+
+    fn of(text: &str) -> Ignores {
+        Ignores::of(text, &[&parse_first(text).unwrap().root])
+    }
+
+    #[test]
+    fn each_object_has_its_own_comments() {
+        let text = "# watchfire ignore W001\nspec:\n- a: 1\n---\nspec:\n# watchfire ignore W002\n- b: 1\n- c: 1\n---\n# watchfire owner me\nspec:\n- d: 1\n";
+        let documents = parse(text).unwrap();
+        let roots: Vec<&Node> = documents.iter().map(|document| &document.root).collect();
+        let ignores = Ignores::of(text, &roots);
+        let lines: Vec<_> = ignores.directives.iter().map(|d| d.lines.clone()).collect();
+        assert_eq!(lines.len(), 3);
+        assert!(lines[0].contains(&3) && !lines[0].contains(&7), "{lines:?}");
+        assert!(lines[1].contains(&7) && !lines[1].contains(&8), "{lines:?}");
+        assert!(
+            lines[2].contains(&12) && !lines[2].contains(&7),
+            "{lines:?}"
+        );
+        assert_eq!((ignores.owner(12), ignores.owner(7)), (Some("me"), None));
+    }
+
+    #[test]
+    fn the_nearest_owner_counts() {
+        let text = "# pint file/owner all\nrules:\n# watchfire owner one\n- a: 1\n- b: 1\n";
+        let ignores = of(text);
+        assert_eq!(
+            (ignores.owner(4), ignores.owner(5)),
+            (Some("one"), Some("all"))
+        );
+    }
 
     #[test]
     fn comments_count_for_the_item_they_stand_in_or_above() {
         let text = "groups:\n- name: a\n  rules:\n  # watchfire ignore W001, W002 reason\n  - alert: A\n    expr: up\n  - alert: B\n    expr: up # watchfire ignore W003\n  - alert: C\n    # pint disable promql/rate(x)\n    expr: up\n";
-        let ignores = Ignores::of(&parse_first(text).unwrap());
+        let ignores = of(text);
         let found: Vec<_> = ignores
             .directives
             .iter()
@@ -234,7 +305,7 @@ mod tests {
     #[test]
     fn unknown_checks_are_told() {
         let text = "# watchfire ignore W999\n# pint ignore/file\na: 1\n";
-        let ignores = Ignores::of(&parse_first(text).unwrap());
+        let ignores = of(text);
         assert_eq!(ignores.unknown, [(0..23, "W999".to_owned())]);
     }
 }

@@ -18,10 +18,15 @@ mod counters;
 mod division;
 pub(super) mod duplicate;
 pub(super) mod errors;
+#[cfg(test)]
+mod examples;
+mod external;
 mod groups;
 mod histograms;
 mod ignore;
+mod links;
 mod matching;
+mod metric_names;
 mod naming;
 mod page;
 mod path;
@@ -33,6 +38,7 @@ mod subject;
 mod templates;
 #[cfg(test)]
 mod testing;
+mod units;
 mod windows;
 
 use std::collections::BTreeMap;
@@ -40,7 +46,7 @@ use std::collections::BTreeMap;
 use crate::check::{Finding, RuleFile, Severity, fix};
 use crate::config::lint::{LintLevel, LintOptions};
 use crate::text::suggest;
-use crate::text::yaml::Document;
+use crate::text::yaml::{Document, Node};
 
 pub use baseline::{Baseline, BaselineError};
 pub use groups::removed_recordings;
@@ -97,6 +103,12 @@ static CATALOGUE: &[&Page] = &[
     &breadth::RATIO_OF_ALL,
     &breadth::CORES_AS_FRACTION,
     &breadth::ALL_FILESYSTEMS,
+    &external::UNSET,
+    &external::CONFLICT,
+    &links::PAGE,
+    &alerts::TWO_JOBS,
+    &units::PAGE,
+    &windows::PREDICTION_ALONE,
     &policy::NAME,
     &policy::LABEL,
     &policy::FOR,
@@ -104,6 +116,8 @@ static CATALOGUE: &[&Page] = &[
     &policy::REJECT,
     &policy::ANNOTATION,
     &policy::SELECTOR,
+    &policy::OWNER,
+    &policy::REPORT,
     &naming::MISSPELT_NAME,
     &groups::LONG_INTERVAL,
     &groups::ORDER,
@@ -112,6 +126,7 @@ static CATALOGUE: &[&Page] = &[
     &groups::OVERWRITES,
     &groups::RECORDS_ITSELF,
     &naming::MISSPELT_VALUE,
+    &metric_names::PAGE,
     &routing::UNREACHABLE,
     &routing::UNUSED_RECEIVER,
     &routing::NOT_ROUTED,
@@ -124,6 +139,7 @@ static CATALOGUE: &[&Page] = &[
     &routing::UNUSED_INTERVAL,
     &routing::NEVER_TAKEN,
     &fix::MATCHERS_PAGE,
+    &presence::UNINHIBITED,
     &errors::LATER_DOCUMENT,
     &errors::METRICS,
     &fix::ORDER_PAGE,
@@ -161,9 +177,13 @@ pub fn unknown_checks(options: &LintOptions) -> Vec<(String, Option<&'static str
 /// are promtool's own lint and not looked for here; [`crate::check::rules()`] does.
 pub fn run(subjects: Subjects<'_>, options: &LintOptions) -> Vec<Finding> {
     let world = World { subjects, options };
+    let comments = comments(&subjects);
     let mut findings = Vec::new();
     check_all(&world, &mut findings);
-    silence(&world, &mut findings);
+    if let Some(owners) = &options.owners {
+        policy::owners(owners, &subjects, &comments, &mut findings);
+    }
+    silence(&comments, &mut findings);
     apply_severities(options, &mut findings);
     sort(&mut findings);
     findings
@@ -172,6 +192,7 @@ pub fn run(subjects: Subjects<'_>, options: &LintOptions) -> Vec<Finding> {
 fn check_all(world: &World<'_>, out: &mut Vec<Finding>) {
     let mut presence = presence::Presence::default();
     let mut names = naming::Names::default();
+    let mut metrics = metric_names::Metrics::default();
     let mut recorded = groups::Recorded::default();
     let mut alerts = routing::Alerts::default();
     for file in world.subjects.rules {
@@ -187,9 +208,13 @@ fn check_all(world: &World<'_>, out: &mut Vec<Finding>) {
             breadth::check(world, subject, out);
             templates::check(world, subject, out);
             policy::check(world, subject, out);
+            external::check(world, subject, out);
+            links::check(subject, out);
+            units::check(subject, out);
             groups::check(subject, out);
             presence.see(subject);
             names.see(subject);
+            metrics.see(subject);
             recorded.see(subject, out);
             if world.subjects.routing.is_some() {
                 alerts.see(subject);
@@ -200,6 +225,7 @@ fn check_all(world: &World<'_>, out: &mut Vec<Finding>) {
     }
     presence.finish(world, out);
     names.finish(out);
+    metrics.finish(out);
     recorded.finish(out);
     routing::check(world, &alerts, out);
     if let Some(routing) = world.subjects.routing {
@@ -207,29 +233,37 @@ fn check_all(world: &World<'_>, out: &mut Vec<Finding>) {
     }
 }
 
-/// Takes away what comments silence, and tells of comments that name no check.
-fn silence(world: &World<'_>, findings: &mut Vec<Finding>) {
-    let rules = world
-        .subjects
-        .rules
-        .iter()
-        .map(|file: &RuleFile| (&file.name, &file.document));
-    let routing = world
-        .subjects
-        .routing
-        .map(|routing| (&routing.name, &routing.document));
-    let mut by_file: BTreeMap<&str, Ignores> = BTreeMap::new();
+/// The comments of every file, those of all its objects together.
+fn comments<'a>(subjects: &Subjects<'a>) -> Vec<(&'a str, &'a Document, Ignores)> {
+    let rules = subjects.rules.iter();
+    let rules = rules.map(|file| (file.name.as_str(), &file.document));
+    let routing = subjects.routing.iter();
+    let routing = routing.map(|routing| (routing.name.as_str(), &routing.document));
+    let mut files: BTreeMap<&str, Vec<&Document>> = BTreeMap::new();
     for (name, document) in rules.chain(routing) {
-        let ignores = Ignores::of(document);
+        files.entry(name).or_default().push(document);
+    }
+    files
+        .into_iter()
+        .filter_map(|(name, mut documents)| {
+            documents.sort_by_key(|document| document.root.span.start.offset);
+            let roots: Vec<&Node> = documents.iter().map(|document| &document.root).collect();
+            let first = *documents.first()?;
+            Some((name, first, Ignores::of(&first.source, &roots)))
+        })
+        .collect()
+}
+
+/// Takes away what comments silence, and tells of comments that name no check.
+fn silence(comments: &[(&str, &Document, Ignores)], findings: &mut Vec<Finding>) {
+    for (name, document, ignores) in comments {
         for (bytes, word) in &ignores.unknown {
             findings.push(unknown_check(name, document, bytes.clone(), word));
         }
-        by_file.insert(name, ignores);
     }
     findings.retain(|finding| {
-        !by_file
-            .get(finding.file.as_str())
-            .is_some_and(|ignores| ignores.silence(finding))
+        let of_file = comments.binary_search_by_key(&finding.file.as_str(), |(name, _, _)| name);
+        !of_file.is_ok_and(|at| comments[at].2.silence(finding))
     });
 }
 

@@ -1,10 +1,11 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::check::{Finding, Severity};
+use crate::promql::ast::PosRange;
 use crate::text::suggest;
 
 use super::Page;
-use super::subject::Subject;
+use super::subject::{Site, Subject};
 
 pub(super) static MISSPELT_NAME: Page = Page::new(
     "W060",
@@ -48,95 +49,96 @@ const COMMON: [&str; 5] = [
 /// How often a name must stand more often than its neighbour to count as meant.
 const MAJORITY: usize = 4;
 
-#[derive(Debug, Default)]
-struct Word {
+#[derive(Debug)]
+struct Word<P> {
     count: usize,
-    /// The finding to make of its places if it is misspelt; places of common words are not kept.
-    places: Vec<Finding>,
+    /// Where it stands; places of common words are not kept.
+    places: Vec<P>,
 }
+
+type Words<'a, P> = BTreeMap<&'a str, Word<P>>;
 
 /// The words that rules use.
 #[derive(Debug, Default)]
-pub(super) struct Names {
-    labels: BTreeMap<String, Word>,
-    severities: BTreeMap<String, Word>,
-    recorded: BTreeMap<String, usize>,
-    used: BTreeMap<String, Word>,
+pub(super) struct Names<'a> {
+    labels: Words<'a, (Site<'a>, &'static str)>,
+    severities: Words<'a, Site<'a>>,
+    recorded: BTreeSet<&'a str>,
+    used: Words<'a, (Site<'a>, PosRange)>,
 }
 
-impl Names {
-    pub(super) fn see(&mut self, subject: &Subject<'_>) {
-        for (field, pairs) in [
-            ("labels", &subject.rule.labels),
-            ("annotations", &subject.rule.annotations),
-        ] {
+impl<'a> Names<'a> {
+    pub(super) fn see(&mut self, subject: &Subject<'a>) {
+        let rule = subject.rule;
+        for (field, pairs) in [("labels", &rule.labels), ("annotations", &rule.annotations)] {
             for (name, value) in pairs {
-                let entry = || subject.entry(field, name);
-                self.labels
-                    .entry(name.clone())
-                    .or_default()
-                    .see(|| Some(subject.on_node(&MISSPELT_NAME, &entry()?.key, "")));
+                see(&mut self.labels, name, || (subject.site(), field));
                 if field == "labels" && name == "severity" && !value.contains("{{") {
-                    self.severities
-                        .entry(value.clone())
-                        .or_default()
-                        .see(|| Some(subject.on_node(&MISSPELT_VALUE, &entry()?.value, "")));
+                    see(&mut self.severities, value, || subject.site());
                 }
             }
         }
         if !subject.is_alert() {
-            *self.recorded.entry(subject.rule.name.clone()).or_default() += 1;
+            self.recorded.insert(&rule.name);
         }
         for selector in subject.analysis.selectors() {
             if selector.name.contains(':') {
-                self.used
-                    .entry(selector.name.clone())
-                    .or_default()
-                    .see(|| Some(subject.on_expr(&MISSPELT_RECORD, selector.pos, "")));
+                see(&mut self.used, &selector.name, || {
+                    (subject.site(), selector.pos)
+                });
             }
         }
     }
 
     pub(super) fn finish(self, out: &mut Vec<Finding>) {
-        misspelt(&self.labels, &COMMON, "name", out);
-        misspelt(&self.severities, &[], "severity", out);
-        let near = Neighbours::new(self.recorded.keys().map(String::as_str));
+        misspelt(&self.labels, &COMMON, "name", out, |name, (site, field)| {
+            let entry = site.entry(field, name)?;
+            Some(site.on_node(&MISSPELT_NAME, &entry.key, ""))
+        });
+        misspelt(&self.severities, &[], "severity", out, |_, site| {
+            let entry = site.entry("labels", "severity")?;
+            Some(site.on_node(&MISSPELT_VALUE, &entry.value, ""))
+        });
+        let near = Neighbours::new(self.recorded.iter().copied());
         for (name, word) in &self.used {
-            if self.recorded.contains_key(name) {
+            if self.recorded.contains(name) {
                 continue;
             }
             let Some(meant) = near.of(name, 2).first().copied() else {
                 continue;
             };
-            for place in &word.places {
-                let mut finding = place.clone();
-                finding.message = format!("no rule records `{name}`");
+            for (site, at) in &word.places {
+                let message = format!("no rule records `{name}`");
+                let finding = site.on_expr(&MISSPELT_RECORD, *at, message);
                 out.push(finding.with_hint(format!("did you mean `{meant}`?")));
             }
         }
     }
 }
 
-impl Word {
-    /// Remembers the first places only: a word with more is no slip.
-    fn see(&mut self, place: impl FnOnce() -> Option<Finding>) {
-        const PLACES_MAX: usize = 8;
-        self.count += 1;
-        if self.places.len() < PLACES_MAX {
-            self.places.extend(place());
-        }
+/// Remembers the first places of a word only: one with more is no slip.
+fn see<'a, P>(words: &mut Words<'a, P>, word: &'a str, place: impl FnOnce() -> P) {
+    const PLACES_MAX: usize = 8;
+    let word = words.entry(word).or_insert_with(|| Word {
+        count: 0,
+        places: Vec::new(),
+    });
+    word.count += 1;
+    if word.places.len() < PLACES_MAX {
+        word.places.push(place());
     }
 }
 
-fn misspelt(words: &BTreeMap<String, Word>, common: &[&str], what: &str, out: &mut Vec<Finding>) {
-    let near = Neighbours::new(
-        words
-            .keys()
-            .map(String::as_str)
-            .chain(common.iter().copied()),
-    );
+fn misspelt<P>(
+    words: &Words<'_, P>,
+    common: &[&str],
+    what: &str,
+    out: &mut Vec<Finding>,
+    finding: impl Fn(&str, &P) -> Option<Finding>,
+) {
+    let near = Neighbours::new(words.keys().copied().chain(common.iter().copied()));
     for (name, word) in words {
-        if common.contains(&name.as_str()) || name.chars().count() < 4 {
+        if common.contains(name) || name.chars().count() < 4 {
             continue;
         }
         let count_of = |other: &str| words.get(other).map_or(0, |word| word.count);
@@ -157,7 +159,9 @@ fn misspelt(words: &BTreeMap<String, Word>, common: &[&str], what: &str, out: &m
         };
         let times = count_of(meant);
         for place in &word.places {
-            let mut finding = place.clone();
+            let Some(mut finding) = finding(name, place) else {
+                continue;
+            };
             finding.message = if times > 0 {
                 format!("the {what} `{name}` stands nearly alone, `{meant}` stands {times} times")
             } else {

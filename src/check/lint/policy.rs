@@ -4,9 +4,12 @@ use crate::check::{Finding, Severity};
 use crate::config::lint::ValuePolicy;
 use crate::promql::ast::Expr;
 use crate::text::quote::quote;
+use crate::text::regex::Regex;
+use crate::text::yaml::Document;
 
 use super::Page;
-use super::subject::{Subject, World};
+use super::ignore::Ignores;
+use super::subject::{Subject, Subjects, World};
 
 pub(super) static NAME: Page = Page::new(
     "W050",
@@ -78,6 +81,57 @@ pub(super) static SELECTOR: Page = Page::new(
 .why("`lint: {selectors: [{metrics: 'node_.*', require: [cluster]}]}` in `watchfire.yml` says what must be told apart.")
 .example("expr: node_load1 > 9", "expr: node_load1{cluster=\"a\"} > 9");
 
+pub(super) static OWNER: Page = Page::new(
+    "W057",
+    "policy-owner",
+    Severity::Warning,
+    "No comment says who looks after a rule, or it names somebody whom the house does not know.",
+)
+.pint("rule/owner")
+.why("`lint: {owners: 'team-.*'}` in `watchfire.yml` says what owners are called. The owner of a rule stands in a comment above or in it (`# watchfire owner team-db`), the owner of a whole file in one of these (`# watchfire file-owner team-db`); the comments of pint count as well.")
+.example(
+    "- alert: Down\n  expr: up == 0",
+    "# watchfire owner team-db\n- alert: Down\n  expr: up == 0",
+);
+
+pub(super) static REPORT: Page = Page::new(
+    "W058",
+    "policy-report",
+    Severity::Warning,
+    "The house has something to say on rules of this name.",
+)
+.pint("rule/report")
+.why("`lint: {reports: [{names: 'old:.*', comment: 'use new:* instead'}]}` in `watchfire.yml` lists patterns of names and what is told to whoever writes such a rule.")
+.example("record: old:errors:sum\nexpr: sum(errors)", "record: new:errors:sum\nexpr: sum(errors)");
+
+/// Looks for rules without an owner.
+pub(super) fn owners(
+    pattern: &Regex,
+    subjects: &Subjects<'_>,
+    comments: &[(&str, &Document, Ignores)],
+    out: &mut Vec<Finding>,
+) {
+    for file in subjects.rules {
+        let name = |(name, _, _): &(&str, _, _)| **name == *file.name;
+        let ignores = comments.iter().find(|entry| name(entry));
+        Subject::each(file, |subject| {
+            let line = subject.rule.place.start.line;
+            let owner = ignores.and_then(|(_, _, ignores)| ignores.owner(line));
+            let message = match owner {
+                None => "no comment says who looks after the rule".to_owned(),
+                Some(owner) if !pattern.is_match(owner) => format!(
+                    "the owner {} does not match {}",
+                    quote(owner),
+                    quote(pattern.pattern())
+                ),
+                Some(_) => return,
+            };
+            let finding = subject.on_rule(&OWNER, message);
+            out.push(finding.with_hint("write `# watchfire owner NAME` above the rule"));
+        });
+    }
+}
+
 pub(super) fn check(world: &World<'_>, subject: &Subject<'_>, out: &mut Vec<Finding>) {
     let options = world.options;
     let pattern = if subject.is_alert() {
@@ -103,6 +157,11 @@ pub(super) fn check(world: &World<'_>, subject: &Subject<'_>, out: &mut Vec<Find
             out,
         );
         hold(world, subject, out);
+    }
+    for policy in &options.reports {
+        if policy.names.is_match(&subject.rule.name) {
+            out.push(subject.on_rule(&REPORT, policy.comment.clone()));
+        }
     }
     rejected(world, subject, out);
     aggregations(world, subject, out);
@@ -248,7 +307,7 @@ mod tests {
 
     #[test]
     fn policies_are_held() {
-        let options = watchfire::parse_lint(b"lint:\n  alert_names: '[A-Z]\\w*'\n  record_names: '\\w+:\\w+'\n  labels: [{name: severity, pattern: a|b}]\n  annotations: [{name: url}]\n  for: {min: 1m, max: 1h}\n  reject: ['http:.*']\n  aggregations: [{metrics: 'c:.*', keep: [job], strip: [instance]}]\n  selectors: [{metrics: 'n_.*', require: [env]}]\n").unwrap();
+        let options = watchfire::parse_lint(b"lint:\n  alert_names: '[A-Z]\\w*'\n  record_names: '\\w+:\\w+'\n  labels: [{name: severity, pattern: a|b}]\n  annotations: [{name: url}]\n  for: {min: 1m, max: 1h}\n  reject: ['http:.*']\n  aggregations: [{metrics: 'c:.*', keep: [job], strip: [instance]}]\n  selectors: [{metrics: 'n_.*', require: [env]}]\n  owners: 'team-.*'\n  reports: [{names: 'old:.*', comment: gone}]\n").unwrap();
         let ids = |rules: &str| -> Vec<String> {
             let found = findings_with(&[&file(rules)], None, &options);
             found
@@ -258,8 +317,7 @@ mod tests {
                 .map(str::to_owned)
                 .collect()
         };
-        let good =
-            "  - {alert: A, expr: a > 1, for: 5m, labels: {severity: a}, annotations: {url: x}}\n";
+        let good = "  # watchfire owner team-a\n  - {alert: A, expr: a > 1, for: 5m, labels: {severity: a}, annotations: {url: x}}\n";
         assert!(ids(good).is_empty());
         for (from, to, id) in [
             ("alert: A", "alert: a", "W050"),
@@ -270,15 +328,24 @@ mod tests {
             ("url: x", "url: 'http:x'", "W054"),
             ("url: x", "x: x", "W055"),
             ("a > 1", "n_a > 1", "W056"),
+            ("team-a", "b", "W057"),
+            ("# watchfire owner team-a", "# a", "W057"),
         ] {
             assert_eq!(ids(&good.replace(from, to)), [id], "{to}");
         }
-        assert_eq!(ids("  - {record: 'c:x', expr: sum(a)}\n"), ["W053"]);
         assert_eq!(
-            ids("  - {record: 'c:x', expr: 'sum by (job, instance) (a)'}\n"),
+            ids("  # pint rule/owner team-b\n  - {record: 'c:x', expr: sum(a)}\n"),
             ["W053"]
         );
-        assert!(ids("  - {record: 'c:x', expr: sum by (job) (a)}\n").is_empty());
-        assert_eq!(ids("  - {record: x, expr: sum by (job) (a)}\n"), ["W050"]);
+        assert_eq!(
+            ids(
+                "  # watchfire owner team-b\n  - {record: 'c:x', expr: 'sum by (job, instance) (a)'}\n"
+            ),
+            ["W053"]
+        );
+        let owned = |rule: &str| ids(&format!("  # watchfire file-owner team-b\n  - {rule}\n"));
+        assert!(owned("{record: 'c:x', expr: sum by (job) (a)}").is_empty());
+        assert_eq!(owned("{record: x, expr: sum by (job) (a)}"), ["W050"]);
+        assert_eq!(owned("{record: 'old:x', expr: a}"), ["W058"]);
     }
 }

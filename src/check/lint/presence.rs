@@ -1,14 +1,15 @@
 use std::collections::BTreeSet;
 
+use crate::alerting::matchers::Matchers;
 use crate::check::analysis::metric_name;
 use crate::check::{Finding, Severity};
 use crate::discovery::Options;
 use crate::model::MatchOp;
-use crate::promql::ast::{BinaryOp, Expr, VectorSelector};
+use crate::promql::ast::{BinaryOp, Expr, PosRange, VectorSelector};
 
 use super::Page;
 use super::path;
-use super::subject::{Subject, World};
+use super::subject::{Site, Subject, World};
 
 pub(super) static PAGE: Page = Page::new(
     "W037",
@@ -23,25 +24,54 @@ pub(super) static PAGE: Page = Page::new(
     "expr: up{job=\"apiserver\"} == 0 or absent(up{job=\"apiserver\"})",
 );
 
+pub(super) static UNINHIBITED: Page = Page::new(
+    "W083",
+    "inhibition-missing",
+    Severity::Info,
+    "When a machine goes down its alert and those of what runs on it fire together, and none inhibits the others.",
+)
+.why("One machine fails, and somebody is called for the machine, for etcd and for the API server: the cause drowns among its consequences. An inhibition rule lets the alert of the machine mute the others. Alerts on `up == 0` of the machines' jobs (kubelet, node exporter) and of what runs on the machines of a control plane are looked at; when the router's configuration is checked too, its rules count.")
+.example(
+    "- alert: NodeDown\n  expr: up{job=\"kubelet\"} == 0\n- alert: EtcdDown\n  expr: up{job=\"etcd\"} == 0",
+    "# alertmanager.yml\ninhibit_rules:\n- source_matchers: [alertname=\"NodeDown\"]\n  target_matchers: [alertname=\"EtcdDown\"]\n  equal: [node]",
+);
+
+/// Jobs that are machines.
+const MACHINES: [&str; 5] = ["kubelet", "node", "nodes", "node-exporter", "node_exporter"];
+
+/// Jobs that run on the machines of a control plane.
+const ON_MACHINES: [&str; 8] = [
+    "etcd",
+    "kube-etcd",
+    "apiserver",
+    "kube-apiserver",
+    "kube-scheduler",
+    "kube-controller-manager",
+    "kube-proxy",
+    "kubernetes-apiservers",
+];
+
 /// An alert on `up` that looks at one job.
 #[derive(Debug)]
-pub(super) struct Watched {
-    job: String,
-    finding: Finding,
+pub(super) struct Watched<'a> {
+    job: &'a str,
+    site: Site<'a>,
+    at: PosRange,
+    selector: &'a str,
 }
 
 /// What the rules of all files say on targets that vanish.
 #[derive(Debug, Default)]
-pub(super) struct Presence {
-    watched: Vec<Watched>,
+pub(super) struct Presence<'a> {
+    watched: Vec<Watched<'a>>,
     /// Jobs for which some rule asks `absent(up...)`.
     guarded: BTreeSet<String>,
     /// Whether some rule asks it for jobs by a pattern.
     patterns: Vec<crate::model::Matcher>,
 }
 
-impl Presence {
-    pub(super) fn see(&mut self, subject: &Subject<'_>) {
+impl<'a> Presence<'a> {
+    pub(super) fn see(&mut self, subject: &Subject<'a>) {
         for expr in subject.analysis.nodes() {
             // `nodes unless up` asks for the same as `absent(up)`.
             let asked = match expr {
@@ -74,15 +104,12 @@ impl Presence {
                     && metric_name(selector) == Some("up")
                     && let Some(job) = job(selector)
                 {
-                    let message = format!(
-                        "never fires when the job {job} disappears from discovery: there is no `up` then"
-                    );
-                    let text = subject.text(selector.pos);
-                    let finding = subject
-                        .on_expr(&PAGE, binary.pos(), message)
-                        .with_hint(format!("add `or absent({text})`"));
-                    let job = job.to_owned();
-                    self.watched.push(Watched { job, finding });
+                    self.watched.push(Watched {
+                        job,
+                        site: subject.site(),
+                        at: binary.pos(),
+                        selector: subject.text(selector.pos),
+                    });
                 }
             }
         }
@@ -109,13 +136,70 @@ impl Presence {
             guarded,
             patterns,
         } = self;
-        for Watched { job, finding } in watched {
-            let known = guarded.contains(&job) || patterns.iter().any(|m| m.matches(&job));
-            if !known && !is_static(world, &job) {
-                out.push(finding);
+        uninhibited(world, &watched, out);
+        for watched in watched {
+            let job = watched.job;
+            let known = guarded.contains(job) || patterns.iter().any(|m| m.matches(job));
+            if known || is_static(world, job) {
+                continue;
             }
+            let message = format!(
+                "never fires when the job {job} disappears from discovery: there is no `up` then"
+            );
+            let finding = watched.site.on_expr(&PAGE, watched.at, message);
+            out.push(finding.with_hint(format!("add `or absent({})`", watched.selector)));
         }
     }
+}
+
+/// Alerts on machines, and on what runs on them, that no rule of the router keeps apart.
+fn uninhibited(world: &World<'_>, watched: &[Watched<'_>], out: &mut Vec<Finding>) {
+    let of = |jobs: &[&str]| -> Vec<Site<'_>> {
+        let named = watched.iter().filter(|watched| jobs.contains(&watched.job));
+        named.map(|watched| watched.site).collect()
+    };
+    for machine in of(&MACHINES) {
+        let others: Vec<&str> = of(&ON_MACHINES)
+            .into_iter()
+            .filter(|other| !inhibits(world, machine, *other))
+            .map(|other| other.rule_name())
+            .collect();
+        let Some(first) = others.first() else {
+            continue;
+        };
+        let message = format!(
+            "when a machine goes down, {} and {} fire together: nothing inhibits the consequences",
+            machine.rule_name(),
+            others.join(", ")
+        );
+        let finding = machine.on_rule(&UNINHIBITED, message);
+        out.push(finding.with_hint(format!(
+            "add to alertmanager.yml: `inhibit_rules: [{{source_matchers: [alertname=\"{}\"], target_matchers: [alertname=~\"{}\"], equal: [...]}}]`, `equal` with a label that names the machine on both",
+            machine.rule_name(),
+            if others.len() > 1 { others.join("|") } else { (*first).to_owned() },
+        )));
+    }
+}
+
+/// Whether a rule of the router lets one alert mute the other, as far as their rules tell.
+fn inhibits(world: &World<'_>, source: Site<'_>, target: Site<'_>) -> bool {
+    let may_match = |matchers: &Matchers, site: Site<'_>| {
+        matchers
+            .0
+            .iter()
+            .all(|matcher| match matcher.name.as_str() {
+                "alertname" => matcher.matches(site.rule_name()),
+                name => site.label(name).is_none_or(|value| matcher.matches(value)),
+            })
+    };
+    world.subjects.routing.is_some_and(|routing| {
+        routing.config.inhibit_rules.iter().any(|rule| {
+            rule.sources
+                .iter()
+                .any(|from| may_match(&from.matchers, source))
+                && may_match(&rule.target_matchers, target)
+        })
+    })
 }
 
 fn job(selector: &VectorSelector) -> Option<&str> {
@@ -146,7 +230,35 @@ fn is_static(world: &World<'_>, job: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::check::lint::testing::{alert, assert_finds, assert_silent, count};
+    use crate::check::lint::testing::{
+        alert, assert_finds, assert_silent, count, file, findings_with,
+    };
+    use crate::config::lint::LintOptions;
+
+    #[test]
+    fn machines_mute_what_runs_on_them() {
+        let rule = |name: &str, job: &str| {
+            alert(&format!("up{{job=\"{job}\"}} == 0"), "")
+                .replace("alert: A", &format!("alert: {name}"))
+        };
+        let text = |other: &str| {
+            file(&format!(
+                "{}{}",
+                rule("NodeDown", "kubelet"),
+                rule("EtcdDown", other)
+            ))
+        };
+        let found = |text: &str, routing: Option<&str>| -> usize {
+            let found = findings_with(&[text], routing, &LintOptions::default());
+            found.iter().filter(|f| f.id() == "W083").count()
+        };
+        assert_eq!(found(&text("etcd"), None), 1);
+        assert_eq!(found(&text("shop"), None), 0);
+        let routing = "route: {receiver: a}\nreceivers: [{name: a}]\ninhibit_rules:\n- {source_matchers: [alertname=\"NodeDown\"], target_matchers: [alertname=~\"Etcd.*\"], equal: [node]}\n";
+        assert_eq!(found(&text("etcd"), Some(routing)), 0);
+        let other = routing.replace("Etcd", "Other");
+        assert_eq!(found(&text("etcd"), Some(&other)), 1);
+    }
 
     #[test]
     fn jobs_may_vanish() {

@@ -12,7 +12,7 @@ pub(super) static PAGE: Page = Page::new(
 )
 .pint("promql/regexp")
 .why("Patterns always match the whole value, so `^` and `$` change nothing. A pattern without special characters is an equality that takes longer and hides what is meant. `=~\".*\"` matches everything, also series without the label.")
-.example("expr: up{job=~\"^api$\"} == 0", "expr: up{job=\"api\"} == 0");
+.example("expr: rate(http_requests_total{job=~\"^api$\"}[5m]) > 9", "expr: rate(http_requests_total{job=\"api\"}[5m]) > 9");
 
 pub(super) static NEVER: Page = Page::new(
     "W029",

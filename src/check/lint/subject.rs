@@ -69,6 +69,14 @@ impl World<'_> {
         Some(of_job.unwrap_or(config.global.scrape_interval))
     }
 
+    /// How long samples are kept, as far as it is known.
+    pub(super) fn retention(&self) -> Option<Span> {
+        let configured = self.subjects.config.map(|config| &config.storage);
+        configured
+            .and_then(|storage| storage.retention_time)
+            .or(self.options.retention)
+    }
+
     /// How often a group is evaluated, as far as it is known.
     pub(super) fn evaluation_interval(&self, group: &FileGroup) -> Option<Span> {
         if !group.interval.is_zero() {
@@ -122,6 +130,88 @@ impl<'a> Subject<'a> {
 
     /// A label of the rule or of its group, as it is written.
     pub(super) fn label(&self, name: &str) -> Option<&'a str> {
+        self.site().label(name)
+    }
+
+    /// The key and value of a field of the rule.
+    pub(super) fn field(&self, name: &str) -> Option<&'a Entry> {
+        self.site().field(name)
+    }
+
+    /// The key and value of a label or annotation of the rule.
+    pub(super) fn entry(&self, field: &str, name: &str) -> Option<&'a Entry> {
+        self.site().entry(field, name)
+    }
+
+    /// The rule without what is worked out of its expression, to be kept for later.
+    pub(super) fn site(&self) -> Site<'a> {
+        Site {
+            file: self.file,
+            group: self.group,
+            rule: self.rule,
+            node: self.node,
+        }
+    }
+
+    /// Something on the rule as a whole: at its name.
+    pub(super) fn on_rule(&self, page: &'static Page, message: impl Into<String>) -> Finding {
+        self.site().on_rule(page, message)
+    }
+
+    /// Something on a node of the rule.
+    pub(super) fn on_node(
+        &self,
+        page: &'static Page,
+        node: &Node,
+        message: impl Into<String>,
+    ) -> Finding {
+        self.site().on_node(page, node, message)
+    }
+
+    /// Something on a part of the expression.
+    pub(super) fn on_expr(
+        &self,
+        page: &'static Page,
+        at: PosRange,
+        message: impl Into<String>,
+    ) -> Finding {
+        self.site().on_expr(page, at, message)
+    }
+
+    /// Something on a part of a scalar of the rule.
+    pub(super) fn in_scalar(
+        &self,
+        page: &'static Page,
+        node: &Node,
+        bytes: Range<usize>,
+        message: impl Into<String>,
+    ) -> Finding {
+        self.site().in_scalar(page, node, bytes, message)
+    }
+
+    /// The text of a part of the expression.
+    pub(super) fn text(&self, at: PosRange) -> &'a str {
+        self.rule
+            .text
+            .get(at.start..at.end)
+            .unwrap_or_default()
+            .trim()
+    }
+}
+
+/// A rule in its file. Checks that need all rules before they know what to say keep these: they cost
+/// nothing, while a finding is drawn at once.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Site<'a> {
+    file: &'a RuleFile,
+    group: &'a FileGroup,
+    rule: &'a FileRule,
+    node: &'a Node,
+}
+
+impl<'a> Site<'a> {
+    /// A label of the rule or of its group, as it is written.
+    pub(super) fn label(&self, name: &str) -> Option<&'a str> {
         let named = |labels: &'a [(String, String)]| {
             labels
                 .iter()
@@ -129,6 +219,11 @@ impl<'a> Subject<'a> {
                 .map(|(_, value)| value.as_str())
         };
         named(&self.rule.labels).or_else(|| named(&self.group.labels))
+    }
+
+    /// The alert or the recorded metric.
+    pub(super) fn rule_name(&self) -> &'a str {
+        &self.rule.name
     }
 
     /// The key and value of a field of the rule.
@@ -150,7 +245,10 @@ impl<'a> Subject<'a> {
 
     /// Something on the rule as a whole: at its name.
     pub(super) fn on_rule(&self, page: &'static Page, message: impl Into<String>) -> Finding {
-        let field = if self.is_alert() { "alert" } else { "record" };
+        let field = match self.rule.kind {
+            FileRuleKind::Alerting => "alert",
+            FileRuleKind::Recording => "record",
+        };
         let node = self.field(field).map_or(self.node, |entry| &entry.value);
         self.on_node(page, node, message)
     }
@@ -204,14 +302,5 @@ impl<'a> Subject<'a> {
 
     fn named(&self, finding: Finding) -> Finding {
         finding.with_rule(&self.group.name, &self.rule.name)
-    }
-
-    /// The text of a part of the expression.
-    pub(super) fn text(&self, at: PosRange) -> &'a str {
-        self.rule
-            .text
-            .get(at.start..at.end)
-            .unwrap_or_default()
-            .trim()
     }
 }

@@ -32,7 +32,7 @@ pub(super) static FAILS: Page = Page::new(
 )
 .pint("alerts/template")
 .why("It parses, so every program loads it, but when the alert fires its text becomes an error message. It was tried with label sets that the expression can produce.")
-.example("summary: '{{ $labels.pod | humanize }}'", "summary: '{{ $labels.pod }}: {{ $value | humanize }}'");
+.example("summary: 'at {{ $value | toUpper }}'", "summary: 'at {{ $value | humanize }}'");
 
 pub(super) static VALUE_IN_LABEL: Page = Page::new(
     "W035",
@@ -127,7 +127,9 @@ fn lost(subject: &Subject<'_>, label: &str) -> Option<(String, String)> {
     let labels = &subject.analysis.result().labels;
     if label == "alertname" {
         let from_alerts = subject.analysis.selectors().any(|selector| {
+            // What evaluates alerts counts them by name.
             selector.name.starts_with("ALERTS")
+                || selector.name.starts_with("vmalert_")
                 || selector.name.contains(':')
                 || selector.matchers.iter().any(|m| m.name == "alertname")
         });
@@ -271,6 +273,11 @@ mod tests {
             ("sum by (instance) (a) > 1", "{{ $labels.instance }}", false),
             ("a > 1", "{{ $labels.instance }}", false),
             ("a > 1", "{{ $labels.alertname }}", true),
+            (
+                "vmalert_alerting_rules_errors_total > 1",
+                "{{ $labels.alertname }}",
+                false,
+            ),
             ("a > 1", "{{ $labels.severity }}", true),
             ("sum by (severity) (a) > 1", "{{ $labels.severity }}", false),
             ("sum without (pod) (a) > 1", "{{ .Labels.pod }}", true),

@@ -3,6 +3,7 @@
 use crate::alerting::matchers::Syntax;
 use crate::check::{Finding, RuleFile};
 use crate::config::lint::LintOptions;
+use crate::config::prometheus::Config;
 use crate::rules::file::FileOptions;
 
 use super::{Routing, Subjects, run};
@@ -20,20 +21,29 @@ pub(crate) fn alert(expr: &str, more: &str) -> String {
     )
 }
 
+fn parse(text: &str) -> RuleFile {
+    let (file, errors) = RuleFile::parse("r.yml", text.as_bytes(), &FileOptions::default());
+    assert!(errors.is_empty(), "{errors:?}\n{text}");
+    file.unwrap()
+}
+
+/// What is found in the text of a rule file of a server with this configuration.
+pub(crate) fn findings_with_config(text: &str, config: &Config) -> Vec<Finding> {
+    let subjects = Subjects {
+        rules: &[parse(text)],
+        config: Some(config),
+        ..Subjects::default()
+    };
+    run(subjects, &LintOptions::default())
+}
+
 /// What is found in the texts of rule files and a router's configuration.
 pub(crate) fn findings_with(
     files: &[&str],
     routing: Option<&str>,
     options: &LintOptions,
 ) -> Vec<Finding> {
-    let rules: Vec<RuleFile> = files
-        .iter()
-        .map(|text| {
-            let (file, errors) = RuleFile::parse("r.yml", text.as_bytes(), &FileOptions::default());
-            assert!(errors.is_empty(), "{errors:?}\n{text}");
-            file.unwrap()
-        })
-        .collect();
+    let rules: Vec<RuleFile> = files.iter().map(|text| parse(text)).collect();
     let routing = routing.map(|text| {
         let parsed = Routing::parse("am.yml", text, Syntax::default());
         parsed.unwrap_or_else(|| {

@@ -67,7 +67,8 @@ impl Object {
 /// The objects of a text; `None` when it holds none, so that it is something else.
 pub(super) fn objects(text: &str) -> Result<Option<Vec<Object>>, Problem> {
     // Reading a large text twice is not for nothing: few files mention Kubernetes at all.
-    if !(text.contains("apiVersion") && text.contains("kind")) {
+    let has = |word: &str| memchr::memmem::find(text.as_bytes(), word.as_bytes()).is_some();
+    if !(has("apiVersion") && has("kind")) {
         return Ok(None);
     }
     let documents = match yaml::parse(text) {

@@ -144,9 +144,8 @@ fn refused(name: &str, bytes: &[u8], problem: Problem) -> Finding {
 
 /// Prometheus reads the first document only and says nothing of the others.
 fn later_documents(name: &str, text: &str) -> Option<Finding> {
-    let separated = text
-        .match_indices("\n---")
-        .any(|(at, _)| !text[..at].trim().is_empty());
+    let separated =
+        memchr::memmem::find_iter(text.as_bytes(), "\n---").any(|at| !text[..at].trim().is_empty());
     if !separated {
         return None;
     }

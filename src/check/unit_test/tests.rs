@@ -199,3 +199,16 @@ fn an_update_adds_and_removes_items_of_a_block_list() {
         (both, 0)
     );
 }
+
+#[test]
+fn an_update_changes_items_in_braces_wherever_the_dashes_stand() {
+    for pad in ["    ", "      "] {
+        let list = |value: u32| {
+            format!(
+                "{SERIES}  promql_expr_test:\n  - expr: sum(up)\n    eval_time: 1m\n    exp_samples:\n{pad}- {{value: {value}}} # all\n"
+            )
+        };
+        let (after, left) = update_of(&list(7));
+        assert_eq!((after, left), (list(0), 0), "{pad:?}");
+    }
+}

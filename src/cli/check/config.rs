@@ -7,17 +7,20 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use super::input::{Input, inputs, takes_all};
 use super::lints::{Lints, SCRAPE_INTERVAL, arguments, rule_options};
 use super::outcome::{Checked, Outcome};
+use super::since::{self, Since};
 use super::{Error, files_argument, rules};
-use crate::check::{self, ConfigCheck};
+use crate::check::{self, ConfigCheck, RuleFile};
 use crate::config::Files as _;
 use crate::config::prometheus::{self, LoadOptions};
 use crate::daemon::RealFiles;
+use crate::model::ValidationScheme;
 use crate::time::Span;
 
 pub(super) fn command() -> Command {
     let command = Command::new("config")
         .about("Checks prometheus.yml and the files that it names")
         .arg(files_argument(true))
+        .arg(since::argument())
         .arg(
             Arg::new("syntax-only")
                 .long("syntax-only")
@@ -45,10 +48,19 @@ pub(super) fn run(matches: &ArgMatches) -> Result<Outcome, Error> {
         syntax_only: matches.get_flag("syntax-only"),
         lookback_delta: lints.wants(SCRAPE_INTERVAL).then_some(lookback),
     };
-    let mut outcome = Outcome::default();
+    let since = Since::of(matches)?;
+    let mut outcome = Outcome {
+        lints_left: lints.asks_nothing(),
+        ..Outcome::default()
+    };
     let (inputs, _) = inputs(matches, takes_all);
+    let mut files = Vec::new();
     for input in inputs {
-        one(input, check, matches, &lints, &mut outcome);
+        files.extend(one(input, check, matches, &lints, &mut outcome));
+    }
+    if let Some(since) = since {
+        let options = rule_options(matches, ValidationScheme::default());
+        since.narrow(&mut outcome, &files, options, lints.routing());
     }
     rules::finish(&lints, matches, &mut outcome)?;
     Ok(outcome)
@@ -60,7 +72,7 @@ fn one(
     matches: &ArgMatches,
     lints: &Lints,
     outcome: &mut Outcome,
-) {
+) -> Vec<RuleFile> {
     let name = input.name;
     let mut checked = Checked {
         name: name.clone(),
@@ -71,7 +83,7 @@ fn one(
         Err(finding) => {
             checked.findings.push(finding);
             outcome.checked.push(checked);
-            return;
+            return Vec::new();
         }
     };
     let path = PathBuf::from(&name);
@@ -103,5 +115,5 @@ fn one(
     };
     let config = prometheus::load(&path, &files, &environment, options).ok();
     let options = rule_options(matches, report.validation);
-    rules::check(inputs.collect(), options, lints, config.as_ref(), outcome);
+    rules::check(inputs.collect(), options, lints, config.as_ref(), outcome)
 }

@@ -3,6 +3,7 @@
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::alerting::matchers::Syntax;
+use crate::check::Finding;
 use crate::check::fix::{FileKind, Repaired, deprecated_matchers, findings_of_rules, repair};
 use crate::check::lint::Routing;
 use crate::cli::check::input::Input;
@@ -55,8 +56,32 @@ pub(super) fn rules(
     }
     each(matches, inputs, |name, text| {
         let find = |text: &str| findings_of_rules(name, text, &options, format);
-        repair(text, FileKind::Rules(&options), &find)
+        let repaired = repair(text, FileKind::Rules(&options), &find);
+        for finding in find(&repaired.text) {
+            if let Some(why) = not_mended(&finding) {
+                output::warn(&format!("not mended: {finding}: {why}"));
+            }
+        }
+        repaired
     })
+}
+
+/// Why something is left that is mended elsewhere.
+fn not_mended(finding: &Finding) -> Option<&'static str> {
+    if finding.fix.is_some() {
+        return None;
+    }
+    let moves = finding
+        .hint
+        .as_ref()
+        .is_some_and(|hint| hint.starts_with("move `"));
+    match finding.id() {
+        "E002" if moves => Some(
+            "what it would be moved to has such a field already, or the rule is not laid out line by line",
+        ),
+        "E003" => Some("the two values differ, and only you know which is right"),
+        _ => None,
+    }
 }
 
 /// Mends the router's configuration.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::alerting::matchers::Syntax;
@@ -73,6 +74,8 @@ pub(super) fn arguments(command: Command) -> Command {
 /// What was asked for.
 pub(super) struct Lints {
     wanted: Vec<String>,
+    /// Whether `wanted` is what is done when nobody says anything.
+    by_default: bool,
     options: LintOptions,
     routing: Option<Routing>,
     baseline: Option<Baseline>,
@@ -89,6 +92,7 @@ impl Lints {
                 .filter(|w| !w.is_empty())
                 .map(str::to_owned)
                 .collect(),
+            by_default: matches.value_source("lint") == Some(ValueSource::DefaultValue),
             options: LintOptions::default(),
             routing: None,
             baseline: None,
@@ -149,6 +153,11 @@ impl Lints {
         self.wanted
             .iter()
             .any(|wanted| wanted == "all" || page.is_some_and(|page| page.is_called(wanted)))
+    }
+
+    /// Whether nobody said which checks are wanted, so that only promtool's are made.
+    pub(super) fn asks_nothing(&self) -> bool {
+        self.by_default && !self.wants_ours()
     }
 
     /// Whether any check is wanted that promtool does not have.

@@ -55,6 +55,8 @@ pub(super) struct Outcome {
     pub(super) changes: Option<Changes>,
     /// Findings that a baseline took away.
     pub(super) known: usize,
+    /// Whether rules were checked for what promtool checks only.
+    pub(super) lints_left: bool,
 }
 
 impl Outcome {

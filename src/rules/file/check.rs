@@ -7,7 +7,7 @@ use crate::template;
 use crate::text::quote::quote;
 use crate::text::yaml::{Node, Problem, ProblemKind, Span};
 
-use super::advice::advice;
+use super::advice::{advice, unclosed_at};
 use super::read::{RawRule, Reader};
 
 /// Checks a rule; its expression when that is one at all.
@@ -22,8 +22,9 @@ pub(super) fn rule(
     } else {
         &raw.alert
     };
-    let who = format!("group {}, rule {number}, {}", quote(group), quote(name));
-    let fail = |span: Span, what: &str| reader.decoder.fail(span, format!("{who}: {what}"));
+    // Few rules have anything wrong to say it of.
+    let who = || format!("group {}, rule {number}, {}", quote(group), quote(name));
+    let fail = |span: Span, what: &str| reader.decoder.fail(span, format!("{}: {what}", who()));
     let place = |node: Option<&Node>| node.map_or(raw.place, |node| node.span);
     match (raw.record.is_empty(), raw.alert.is_empty()) {
         (false, false) => fail(
@@ -37,7 +38,7 @@ pub(super) fn rule(
         recording(reader, raw, &fail);
     }
     let scheme = reader.options.validation;
-    let said = |problem: Option<String>| problem.map(|what| format!("{who}: {what}"));
+    let said = |problem: Option<String>| problem.map(|what| format!("{}: {what}", who()));
     names(reader, &raw.labels, |name| said(label_name(name, scheme)));
     names(reader, &raw.annotations, |name| {
         let good = scheme.is_valid_label_name(name);
@@ -96,24 +97,22 @@ pub(super) fn names(
     }
 }
 
-fn templates(reader: &Reader<'_>, raw: &RawRule<'_>, who: &str) {
+fn templates(reader: &Reader<'_>, raw: &RawRule<'_>, who: &dyn Fn() -> String) {
+    let alert = format!("__alert_{}", raw.alert);
     let labels = raw.labels.iter().zip(&raw.label_values);
     let annotations = raw.annotations.iter().zip(&raw.annotation_values);
     let all = labels
         .map(|pair| ("label", pair))
         .chain(annotations.map(|pair| ("annotation", pair)));
     for (what, ((key, text), node)) in all {
-        let Err(error) = template::rules::check(&format!("__alert_{}", raw.alert), text) else {
+        let Err(error) = template::rules::check(&alert, text) else {
             continue;
         };
         let name = quote(key.as_str().unwrap_or_default());
-        let message = format!("{who}: {what} {name}: {error}");
+        let message = format!("{}: {what} {name}: {error}", who());
         let problem = match error.offset() {
-            Some(offset) => {
-                let offset = offset.saturating_sub(template::rules::PROLOGUE_BYTES);
-                Problem::at(reader.document.place_in_scalar(node, offset), message)
-                    .within(node, offset..offset)
-            }
+            Some(offset) => Problem::at(reader.document.place_in_scalar(node, offset), message)
+                .within(node, offset..offset),
             None => Problem::new(node.span, message),
         };
         reader
@@ -122,25 +121,25 @@ fn templates(reader: &Reader<'_>, raw: &RawRule<'_>, who: &str) {
     }
 }
 
-fn expression(reader: &Reader<'_>, raw: &RawRule<'_>, who: &str) -> Option<Expr> {
+fn expression(reader: &Reader<'_>, raw: &RawRule<'_>, who: &dyn Fn() -> String) -> Option<Expr> {
     let errors = match parser::parse(&raw.expr, &reader.options.parser) {
         Ok(expr) => return Some(expr),
         Err(errors) => errors,
     };
     // compat: the first one counts; the parser's later ones are often only its consequence.
     let error = errors.first()?;
-    let message = format!("{who}: could not parse expression: {error}");
+    let message = format!("{}: could not parse expression: {error}", who());
     // An error at the end of a block scalar stands behind its last character, not on the line after it.
     let last = raw.expr.trim_end().len();
+    let start = error.pos.start.min(last);
+    let within = match unclosed_at(&raw.expr, error) {
+        Some(bracket) => bracket..bracket + 1,
+        None => start..error.pos.end.clamp(start, last),
+    };
     let span = raw.expr_node.map_or(raw.place, |node| Span {
-        start: reader
-            .document
-            .place_in_scalar(node, error.pos.start.min(last)),
-        end: reader
-            .document
-            .place_in_scalar(node, error.pos.end.min(last)),
+        start: reader.document.place_in_scalar(node, within.start),
+        end: reader.document.place_in_scalar(node, within.end),
     });
-    let within = error.pos.start.min(last)..error.pos.end.clamp(error.pos.start.min(last), last);
     let mut problem = Problem::new(span, message);
     problem.hint = advice(&raw.expr, error);
     if let Some(node) = raw.expr_node {

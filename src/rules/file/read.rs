@@ -1,3 +1,7 @@
+use std::collections::BTreeSet;
+use std::num::NonZero;
+use std::thread::ScopedJoinHandle;
+
 use crate::model::ValidationScheme;
 use crate::promql::ast::Expr;
 use crate::promql::parser::ParseOptions;
@@ -136,6 +140,20 @@ pub(super) struct Reader<'d> {
     pub(super) options: &'d FileOptions,
 }
 
+/// A rule that is to be read.
+struct RuleNode<'n> {
+    /// The index of its group.
+    group: usize,
+    /// Its number in the group, from 1.
+    number: usize,
+    node: &'n Node,
+}
+
+/// Files with fewer rules than twice as many are read on one thread.
+const RULES_PER_THREAD: usize = 200;
+
+const THREADS_MAX: usize = 8;
+
 impl Reader<'_> {
     fn file(&self, root: &Node) -> RuleGroupFile {
         let mut groups: Vec<FileGroup> = Vec::new();
@@ -147,16 +165,81 @@ impl Reader<'_> {
             return RuleGroupFile { groups };
         }
         let mut fields = self.decoder.fields(root, "rulefmt.RuleGroups");
+        let mut names: BTreeSet<String> = BTreeSet::new();
+        let mut rules = Vec::new();
         for node in fields.sequence("groups", "[]rulefmt.RuleGroup") {
-            let group = self.group(node);
-            if groups.iter().any(|other| other.name == group.name) {
+            let (group, nodes) = self.group(node);
+            if !names.insert(group.name.clone()) {
                 let text = format!("groupname: \"{}\" is repeated in the same file", group.name);
                 self.decoder.fail(group.place, text);
             }
+            let at = groups.len();
+            rules.extend(nodes.iter().enumerate().map(|(index, node)| RuleNode {
+                group: at,
+                number: index + 1,
+                node,
+            }));
             groups.push(group);
         }
         self.finish(fields, |_| None);
+        for (at, rule) in self.rules(&groups, &rules) {
+            if let Some(group) = groups.get_mut(at) {
+                group.rules.push(rule);
+            }
+        }
         RuleGroupFile { groups }
+    }
+
+    /// The rules that are right, with the indices of their groups, in order. Those of large files are read
+    /// on several threads: parsing expressions and templates is most of the work.
+    fn rules(&self, groups: &[FileGroup], nodes: &[RuleNode<'_>]) -> Vec<(usize, FileRule)> {
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let threads = (nodes.len() / RULES_PER_THREAD).clamp(1, processors.min(THREADS_MAX));
+        if threads == 1 {
+            return self.some_rules(groups, nodes);
+        }
+        let parts = nodes.chunks(nodes.len().div_ceil(threads));
+        let Self {
+            document, options, ..
+        } = *self;
+        // A decoder belongs to one thread.
+        let read = |part| {
+            let decoder = Decoder::new(Dialect::V3);
+            let reader = Reader {
+                document,
+                decoder: &decoder,
+                options,
+            };
+            (reader.some_rules(groups, part), decoder.into_problems())
+        };
+        let parts: Vec<_> = std::thread::scope(|scope| {
+            let read = &read;
+            let started: Vec<_> = parts.map(|part| scope.spawn(move || read(part))).collect();
+            started.into_iter().map(ScopedJoinHandle::join).collect()
+        });
+        let mut rules = Vec::with_capacity(nodes.len());
+        for part in parts {
+            match part {
+                Ok((read, problems)) => {
+                    rules.extend(read);
+                    for problem in problems {
+                        self.decoder.report(problem);
+                    }
+                }
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        rules
+    }
+
+    fn some_rules(&self, groups: &[FileGroup], nodes: &[RuleNode<'_>]) -> Vec<(usize, FileRule)> {
+        nodes
+            .iter()
+            .filter_map(|at| {
+                let group = groups.get(at.group)?;
+                Some((at.group, self.rule(&group.name, at.number, at.node)?))
+            })
+            .collect()
     }
 
     fn finish(&self, fields: Fields<'_, '_>, hint: impl Fn(&str) -> Option<String>) {
@@ -165,7 +248,8 @@ impl Reader<'_> {
         }
     }
 
-    fn group(&self, node: &Node) -> FileGroup {
+    /// A group without its rules, and their nodes.
+    fn group<'n>(&self, node: &'n Node) -> (FileGroup, &'n [Node]) {
         let mut fields = self.decoder.fields(node, "rulefmt.RuleGroup");
         let name = fields.string("name");
         let place = fields.peek("name").map_or(node.span, |name| name.span);
@@ -187,21 +271,17 @@ impl Reader<'_> {
         check::names(self, &labels, |name| {
             check::label_name(name, self.options.validation)
         });
-        let rules = nodes
-            .iter()
-            .enumerate()
-            .filter_map(|(index, node)| self.rule(&name, index + 1, node))
-            .collect();
         self.finish(fields, |_| None);
-        FileGroup {
+        let group = FileGroup {
             name,
             interval,
             query_offset,
             limit,
             labels: owned(&labels),
-            rules,
+            rules: Vec::new(),
             place,
-        }
+        };
+        (group, nodes)
     }
 
     fn rule(&self, group: &str, number: usize, node: &Node) -> Option<FileRule> {

@@ -255,8 +255,14 @@ impl Writer<'_> {
 
     /// Whether a collection is written in block style.
     fn is_block(&self, node: &Node) -> bool {
-        !matches!(node.kind, Kind::Scalar { .. })
-            && !self
+        let first = match &node.kind {
+            Kind::Scalar { .. } => return false,
+            Kind::Sequence(items) => items.first(),
+            Kind::Mapping(entries) => entries.first().map(|entry| &entry.key),
+        };
+        // A list whose dashes are not indented begins where its first item does, brackets or not.
+        first.is_some_and(|first| first.span.start == node.span.start)
+            || !self
                 .text
                 .get(node.span.start.offset..)
                 .unwrap_or_default()

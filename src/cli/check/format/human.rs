@@ -4,10 +4,13 @@ use std::io::{IsTerminal as _, Write as _};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
+use crate::check::lint;
 use crate::check::source::Origin;
 use crate::check::{Finding, Severity};
 use crate::cli::check::outcome::{Checked, Outcome};
 use crate::cli::output;
+
+mod log;
 
 /// Files larger than this are shown without the line, as drawing it would take long.
 const SNIPPET_BYTES_MAX: usize = 4 << 20;
@@ -32,6 +35,12 @@ pub(super) fn outcome(outcome: &Outcome) {
             output::line(&format!("{what}: {count}"));
         }
     }
+    if outcome.lints_left && std::io::stderr().is_terminal() {
+        let count = lint::catalogue().len();
+        plain(&format!(
+            "hint: --lint=all looks for more than promtool does, such as alerts that can never fire ({count} checks: watchfire explain)"
+        ));
+    }
 }
 
 fn file(checked: &Checked) {
@@ -46,8 +55,13 @@ fn file(checked: &Checked) {
         // promtool's word before what is wrong.
         plain("  FAILED:");
     }
-    for finding in &checked.findings {
-        self::finding(finding, checked.origin_of(finding));
+    // One write for all: there may be thousands.
+    let drawn = checked.findings.iter();
+    let drawn: Vec<String> = drawn
+        .map(|finding| draw(finding, checked.origin_of(finding)))
+        .collect();
+    if !drawn.is_empty() {
+        plain(&drawn.join("\n"));
     }
     let mut lines = Vec::new();
     if !errors {
@@ -67,8 +81,28 @@ pub(in crate::cli::check) fn plain(text: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{text}");
 }
 
-/// Shows a finding: what it is and where, in the file and in the expression; what it means and what to do.
+/// Shows a finding.
 pub(in crate::cli::check) fn finding(finding: &Finding, origin: Option<&Origin>) {
+    plain(&draw(finding, origin));
+}
+
+/// A finding: what it is and where, in the file and in the expression; what it means and what to do.
+fn draw(finding: &Finding, origin: Option<&Origin>) -> String {
+    let notes = notes(finding, origin);
+    if std::io::stderr().is_terminal() {
+        return with_snippet(finding, &notes, &Renderer::styled());
+    }
+    log::draw(finding, &notes)
+        .unwrap_or_else(|| with_snippet(finding, &notes, &Renderer::plain().term_width(log::WIDTH)))
+}
+
+/// The way out: the hint, or what the fix does.
+fn way_out(finding: &Finding) -> Option<&String> {
+    let title = finding.fix.as_ref().map(|fix| &fix.title);
+    finding.hint.as_ref().or(title)
+}
+
+fn with_snippet(finding: &Finding, notes: &[String], renderer: &Renderer) -> String {
     let level = match finding.severity {
         Severity::Error => Level::ERROR,
         Severity::Lint => Level::WARNING.with_name("lint"),
@@ -89,24 +123,14 @@ pub(in crate::cli::check) fn finding(finding: &Finding, origin: Option<&Origin>)
                 .annotation(AnnotationKind::Primary.span(window.start..window.end)),
         );
     }
-    let notes = notes(finding, origin);
-    for note in &notes {
+    for note in notes {
         group = group.element(Level::NOTE.message(note));
     }
     let mut groups = vec![group];
-    let hint = finding
-        .hint
-        .as_ref()
-        .or_else(|| finding.fix.as_ref().map(|fix| &fix.title));
-    if let Some(hint) = hint {
+    if let Some(hint) = way_out(finding) {
         groups.push(Group::with_title(Level::HELP.secondary_title(hint)));
     }
-    let renderer = if std::io::stderr().is_terminal() {
-        Renderer::styled()
-    } else {
-        Renderer::plain()
-    };
-    plain(&renderer.render(&groups));
+    renderer.render(&groups)
 }
 
 /// What else there is to say: the rule, the place in the expression, the object, the meaning.

@@ -63,8 +63,10 @@ fn rule(page: &Page) -> Value {
 
 fn result(checked: &Checked, finding: &Finding, index: usize, fingerprint: &str) -> Value {
     let mut physical = json!({"artifactLocation": {"uri": uri(&finding.file)}});
-    if let (Some(region), Value::Object(fields)) = (Region::of(finding), &mut physical) {
-        fields.insert("region".to_owned(), json_region(region));
+    if let Value::Object(fields) = &mut physical {
+        // What is about a whole file is shown at its first line.
+        let region = Region::of(finding).map_or_else(|| json!({"startLine": 1}), json_region);
+        fields.insert("region".to_owned(), region);
     }
     let mut location = json!({"physicalLocation": physical});
     let mut logical = Vec::new();
@@ -121,7 +123,8 @@ fn json_region(region: Region) -> Value {
     })
 }
 
-/// A relative reference; bytes that mean something in one are escaped.
+/// A relative reference, or the address of a file by its whole path; bytes that mean something in one are
+/// escaped.
 fn uri(name: &str) -> String {
     use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
     const ESCAPED: &AsciiSet = &CONTROLS
@@ -140,5 +143,7 @@ fn uri(name: &str) -> String {
         .add(b'|')
         .add(b'}')
         .add(b':');
-    utf8_percent_encode(&path(name), ESCAPED).to_string()
+    let path = path(name);
+    let scheme = if path.starts_with('/') { "file://" } else { "" };
+    format!("{scheme}{}", utf8_percent_encode(&path, ESCAPED))
 }
