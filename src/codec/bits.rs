@@ -114,22 +114,31 @@ impl<'a> BitReader<'a> {
 
     /// The next `bits` bits (at most 64); `None` when there are fewer.
     pub fn read(&mut self, bits: u8) -> Option<u64> {
-        let bits = bits.min(64);
-        let mut left = usize::from(bits);
-        if self.at + left > self.bytes.len() * 8 {
+        let bits = usize::from(bits.min(64));
+        let end = self.at + bits;
+        if end > self.bytes.len() * 8 {
             return None;
         }
-        let mut value = 0u64;
-        while left > 0 {
-            let byte = *self.bytes.get(self.at / 8)?;
-            let available = 8 - self.at % 8;
-            let take = left.min(available);
-            let part = (u16::from(byte) >> (available - take)) & ((1 << take) - 1);
-            value = value << take | u64::from(part);
-            self.at += take;
-            left -= take;
+        if bits == 0 {
+            return Some(0);
         }
-        Some(value)
+        let (first, shift) = (self.at / 8, self.at % 8);
+        self.at = end;
+        let rest = self.bytes.get(first..)?;
+        let word = if let Some(word) = rest.first_chunk::<8>() {
+            u64::from_be_bytes(*word)
+        } else {
+            let mut padded = [0; 8];
+            for (to, from) in padded.iter_mut().zip(rest) {
+                *to = *from;
+            }
+            u64::from_be_bytes(padded)
+        };
+        let mut value = word << shift;
+        if shift + bits > 64 {
+            value |= u64::from(*rest.get(8)?) >> (8 - shift);
+        }
+        Some(value >> (64 - bits))
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use smallvec::SmallVec;
 use xxhash_rust::xxh64::xxh64;
 
 use super::METRIC_NAME;
@@ -82,6 +83,31 @@ impl Labels {
         })))
     }
 
+    /// As [`Self::from_sorted`], of pairs that are at hand: the set is allocated once.
+    ///
+    /// # Panics
+    /// When the texts together exceed 4 GiB; parsers bound them long before.
+    pub fn from_sorted_slice(pairs: &[(&str, &str)]) -> Self {
+        if pairs.is_empty() {
+            return Self(None);
+        }
+        let bytes = pairs.iter().map(|(name, value)| name.len() + value.len());
+        let mut text = String::with_capacity(bytes.sum());
+        let mut ends = Vec::with_capacity(pairs.len() * 2);
+        for (name, value) in pairs {
+            for part in [name, value] {
+                text.push_str(part);
+                ends.push(
+                    u32::try_from(text.len()).expect("label sets are bounded far below 4 GiB"),
+                );
+            }
+        }
+        Self(Some(Arc::new(Inner {
+            ends: ends.into(),
+            text: text.into(),
+        })))
+    }
+
     /// The number of labels.
     pub fn len(&self) -> usize {
         self.0.as_ref().map_or(0, |inner| inner.ends.len() / 2)
@@ -133,7 +159,9 @@ impl Labels {
 
     /// The labels whose names `keep` accepts.
     pub fn filter(&self, mut keep: impl FnMut(&str) -> bool) -> Self {
-        Self::from_sorted(self.iter().filter(|(name, _)| keep(name)))
+        let kept: SmallVec<[(&str, &str); 16]> =
+            self.iter().filter(|(name, _)| keep(name)).collect();
+        Self::from_sorted_slice(&kept)
     }
 
     /// Upstream's `labels.Hash`: xxHash64 of the layout of its default build, in which each name and

@@ -13,7 +13,8 @@ pub mod reference;
 pub use appender::{Appender, Committed, SeriesRef};
 pub use error::{AppendError, Error};
 pub use querier::{
-    ExemplarSeries, MetadataEntry, Querier, SampleIter, SelectHints, SeriesEntry, SeriesSet,
+    ExemplarSeries, MetadataEntry, Querier, SampleIter, Samples, SelectHints, SeriesEntry,
+    SeriesSet, one_by_one,
 };
 
 /// A store of samples: what the daemon hands to everyone who reads or writes.

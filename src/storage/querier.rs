@@ -1,8 +1,39 @@
 use super::Error;
 use crate::model::{Exemplar, Labels, Matcher, Metadata, Sample};
 
+/// The samples of one series in time order: one at a time or, where they are plain floats, many at once.
+pub trait Samples: Iterator<Item = Result<Sample, Error>> + Send {
+    /// Appends the floats without start timestamps that come next, as many as are at hand. When it appends
+    /// nothing, [`Iterator::next`] has the next sample, if there is one.
+    fn next_floats(&mut self, out: &mut Vec<(i64, f64)>) -> Result<(), Error>;
+}
+
 /// The samples of one series in time order.
-pub type SampleIter<'a> = Box<dyn Iterator<Item = Result<Sample, Error>> + Send + 'a>;
+pub type SampleIter<'a> = Box<dyn Samples + 'a>;
+
+/// Samples that come one at a time.
+struct OneByOne<I>(I);
+
+impl<I: Iterator> Iterator for OneByOne<I> {
+    type Item = I::Item;
+
+    fn next(&mut self) -> Option<I::Item> {
+        self.0.next()
+    }
+}
+
+impl<I: Iterator<Item = Result<Sample, Error>> + Send> Samples for OneByOne<I> {
+    fn next_floats(&mut self, _: &mut Vec<(i64, f64)>) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// Samples that come one at a time, as those of an entry.
+pub fn one_by_one<'a>(
+    samples: impl Iterator<Item = Result<Sample, Error>> + Send + 'a,
+) -> SampleIter<'a> {
+    Box::new(OneByOne(samples))
+}
 
 /// A series of a result.
 pub struct SeriesEntry<'a> {

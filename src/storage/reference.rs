@@ -9,7 +9,7 @@ use parking_lot::RwLock;
 
 use super::{
     AppendError, Appender, Committed, Error, ExemplarSeries, MetadataEntry, Querier, SelectHints,
-    SeriesEntry, SeriesRef, SeriesSet, Storage,
+    SeriesEntry, SeriesRef, SeriesSet, Storage, one_by_one,
 };
 use crate::model::{Exemplar, Labels, Matcher, Metadata, Sample, SampleValue};
 
@@ -363,7 +363,7 @@ impl Querier for View {
                 let range = range.clone();
                 SeriesEntry {
                     labels: labels.clone(),
-                    samples: Box::new(
+                    samples: one_by_one(
                         samples
                             .into_iter()
                             .filter(move |sample| range.contains(&sample.timestamp_ms))

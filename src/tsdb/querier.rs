@@ -212,11 +212,11 @@ impl<'a> Iterator for Selection<'a> {
         loop {
             let (labels, id) = self.series.next()?;
             let view = (self.head.read()).view(id, self.pin, self.min_ms, self.max_ms);
-            let Some(mut view) = view.map(Iterator::peekable) else {
+            let Some(mut view) = view else {
                 continue;
             };
             // Chunks may overlap the range without a sample in it. An error is told with the samples.
-            if view.peek().is_none() {
+            if view.is_empty() {
                 continue;
             }
             self.left -= 1;

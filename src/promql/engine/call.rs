@@ -6,7 +6,7 @@ use super::plan::{Call, Kind, Node, Selector};
 use super::select::Cursor;
 use crate::promql::Error;
 use crate::promql::functions::{self, instant::CallInput, labels};
-use crate::storage::{SampleIter, SelectHints};
+use crate::storage::{SampleIter, SelectHints, one_by_one};
 
 impl Evaluator<'_, '_> {
     pub(super) fn call(&self, call: &Call) -> Result<Matrix, Error> {
@@ -104,7 +104,7 @@ impl Evaluator<'_, '_> {
 /// The samples that a selector asked for; a store may give more.
 fn within<'a>(samples: SampleIter<'a>, hints: &SelectHints) -> SampleIter<'a> {
     let times = hints.min_ms..=hints.max_ms;
-    Box::new(samples.filter(move |sample| {
+    one_by_one(samples.filter(move |sample| {
         sample
             .as_ref()
             .map_or(true, |sample| times.contains(&sample.timestamp_ms))

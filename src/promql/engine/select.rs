@@ -11,11 +11,14 @@ use crate::model::{FloatHistogram, Sample, SampleValue, is_stale_nan};
 use crate::promql::ast::PosRange;
 use crate::promql::functions::extended::{interpolate, interpolate_histograms};
 use crate::promql::{Error, PointValue};
-use crate::storage::{SampleIter, SeriesEntry};
+use crate::storage::{SampleIter, SeriesEntry, one_by_one};
 
 /// Walks forward through a series.
 pub(crate) struct Cursor<'a> {
     samples: SampleIter<'a>,
+    /// Floats that were read at once, of which those before `at` are passed.
+    floats: Vec<(i64, f64)>,
+    at: usize,
     next: Option<Sample>,
     last: Option<Sample>,
     exhausted: bool,
@@ -25,10 +28,23 @@ impl<'a> Cursor<'a> {
     pub(crate) const fn new(samples: SampleIter<'a>) -> Self {
         Self {
             samples,
+            floats: Vec::new(),
+            at: 0,
             next: None,
             last: None,
             exhausted: false,
         }
+    }
+
+    /// Passes the floats at hand up to `reference`; true when more must be read to get there.
+    fn pass_floats(&mut self, reference: i64) -> bool {
+        let rest = self.floats.get(self.at..).unwrap_or_default();
+        let passed = rest.iter().take_while(|(t, _)| *t <= reference).count();
+        if let Some((t, v)) = passed.checked_sub(1).and_then(|last| rest.get(last)) {
+            self.last = Some(Sample::float(*t, *v));
+            self.at += passed;
+        }
+        self.at >= self.floats.len()
     }
 
     /// The latest sample at `reference` that is not older than the lookback nor stale. References must
@@ -40,7 +56,16 @@ impl<'a> Cursor<'a> {
     ) -> Result<Option<&Sample>, Error> {
         loop {
             if self.next.is_none() && !self.exhausted {
+                if !self.pass_floats(reference) {
+                    break;
+                }
                 context.tick()?;
+                self.floats.clear();
+                self.at = 0;
+                self.samples.next_floats(&mut self.floats)?;
+                if !self.floats.is_empty() {
+                    continue;
+                }
                 self.next = self.samples.next().transpose()?;
                 self.exhausted = self.next.is_none();
             }
@@ -69,7 +94,7 @@ pub(crate) fn point_value(value: &SampleValue) -> PointValue {
 /// Reduces histograms to count and sum. Resets are detected here, as later there are no buckets.
 fn without_buckets(samples: SampleIter<'_>) -> SampleIter<'_> {
     let mut previous: Option<Arc<FloatHistogram>> = None;
-    Box::new(samples.map(move |sample| {
+    one_by_one(samples.map(move |sample| {
         let mut sample = sample?;
         let full = match &sample.value {
             SampleValue::Float(_) => return Ok(sample),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::context::{Context, Series};
 use super::select::point_value;
-use crate::model::FloatHistogram;
+use crate::model::{FloatHistogram, is_stale_nan};
 use crate::promql::{Error, PointValue};
 use crate::storage::SampleIter;
 
@@ -16,28 +16,93 @@ pub(crate) struct Point {
 }
 
 /// Samples in time order.
-pub(crate) trait Points: Iterator<Item = Result<Point, Error>> {}
-
-impl<T: Iterator<Item = Result<Point, Error>>> Points for T {}
+pub(crate) trait Points: Iterator<Item = Result<Point, Error>> {
+    /// Appends the floats in `(min, max]` that come next, as many as can be had at once, and passes those before.
+    /// They have no start time. True when the next sample is known to lie beyond `max`.
+    fn floats(&mut self, min: i64, max: i64, out: &mut Vec<(i64, f64)>) -> Result<bool, Error>;
+}
 
 /// Samples of the store; stale markers are left out.
-pub(crate) fn stored(samples: SampleIter<'_>) -> impl Points {
-    samples.filter_map(|sample| match sample {
-        Err(error) => Some(Err(error.into())),
-        Ok(sample) if sample.value.is_stale() => None,
-        Ok(sample) => Some(Ok(Point {
-            t: sample.timestamp_ms,
-            start: sample.start_timestamp_ms,
-            value: point_value(&sample.value),
-        })),
-    })
+pub(crate) const fn stored(samples: SampleIter<'_>) -> impl Points {
+    Stored {
+        samples,
+        floats: Vec::new(),
+        at: 0,
+    }
+}
+
+struct Stored<'a> {
+    samples: SampleIter<'a>,
+    /// Floats that were read at once, of which those before `at` are passed.
+    floats: Vec<(i64, f64)>,
+    at: usize,
+}
+
+impl Stored<'_> {
+    fn read_floats(&mut self) -> Result<(), Error> {
+        self.at = 0;
+        loop {
+            self.floats.clear();
+            self.samples.next_floats(&mut self.floats)?;
+            if self.floats.is_empty() {
+                return Ok(());
+            }
+            self.floats.retain(|(_, v)| !is_stale_nan(*v));
+            if !self.floats.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Points for Stored<'_> {
+    fn floats(&mut self, min: i64, max: i64, out: &mut Vec<(i64, f64)>) -> Result<bool, Error> {
+        loop {
+            let rest = self.floats.get(self.at..).unwrap_or_default();
+            let end = rest.iter().take_while(|(t, _)| *t <= max).count();
+            let passed = rest.get(..end).unwrap_or_default();
+            let from = passed.iter().take_while(|(t, _)| *t <= min).count();
+            out.extend_from_slice(passed.get(from..).unwrap_or_default());
+            self.at += end;
+            if self.at < self.floats.len() {
+                return Ok(true);
+            }
+            self.read_floats()?;
+            if self.floats.is_empty() {
+                return Ok(false);
+            }
+        }
+    }
+}
+
+impl Iterator for Stored<'_> {
+    type Item = Result<Point, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some((t, v)) = self.floats.get(self.at).copied() {
+            self.at += 1;
+            let value = PointValue::Float(v);
+            return Some(Ok(Point { t, start: 0, value }));
+        }
+        loop {
+            return match self.samples.next()? {
+                Err(error) => Some(Err(error.into())),
+                Ok(sample) if sample.value.is_stale() => continue,
+                Ok(sample) => Some(Ok(Point {
+                    t: sample.timestamp_ms,
+                    start: sample.start_timestamp_ms,
+                    value: point_value(&sample.value),
+                })),
+            };
+        }
+    }
 }
 
 /// Samples of a series that was evaluated. Start times do not get through a subquery.
 pub(crate) fn evaluated(series: &Series) -> impl Points {
     let mut floats = series.floats.iter().peekable();
     let mut histograms = series.histograms.iter().peekable();
-    std::iter::from_fn(move || {
+    Evaluated(std::iter::from_fn(move || {
         let histogram_first = match (floats.peek(), histograms.peek()) {
             (Some((float, _)), Some((histogram, _))) => histogram < float,
             (None, Some(_)) => true,
@@ -51,7 +116,23 @@ pub(crate) fn evaluated(series: &Series) -> impl Points {
             (*t, PointValue::Float(*v))
         };
         Some(Ok(Point { t, start: 0, value }))
-    })
+    }))
+}
+
+struct Evaluated<I>(I);
+
+impl<I: Iterator> Iterator for Evaluated<I> {
+    type Item = I::Item;
+
+    fn next(&mut self) -> Option<I::Item> {
+        self.0.next()
+    }
+}
+
+impl<I: Iterator<Item = Result<Point, Error>>> Points for Evaluated<I> {
+    fn floats(&mut self, _: i64, _: i64, _: &mut Vec<(i64, f64)>) -> Result<bool, Error> {
+        Ok(false)
+    }
 }
 
 /// The samples in `(min, max]`.
@@ -105,6 +186,9 @@ impl<P: Points> Window<P> {
         }
         loop {
             if self.next.is_none() && !self.exhausted {
+                if self.take_floats(context, min, max)? {
+                    return Ok(());
+                }
                 context.tick()?;
                 self.next = self.points.next().transpose()?;
                 self.exhausted = self.next.is_none();
@@ -121,6 +205,20 @@ impl<P: Points> Window<P> {
                 }
             }
         }
+    }
+
+    /// Takes the floats that can be had at once; true when what follows lies beyond `max`.
+    fn take_floats(&mut self, context: &Context<'_>, min: i64, max: i64) -> Result<bool, Error> {
+        let before = self.floats.len();
+        let is_there = self.points.floats(min, max, &mut self.floats)?;
+        let taken = self.floats.len() - before;
+        if taken > 0 {
+            context.hold(taken)?;
+            if self.keep_starts {
+                self.float_starts.resize(self.float_starts.len() + taken, 0);
+            }
+        }
+        Ok(is_there)
     }
 
     fn push(&mut self, context: &Context<'_>, point: Point) -> Result<(), Error> {

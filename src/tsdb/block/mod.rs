@@ -7,6 +7,7 @@
 mod column;
 mod ints;
 mod merge;
+mod opened;
 mod page;
 mod recover;
 mod run;
@@ -26,9 +27,11 @@ use crate::codec::{self, Reader};
 use crate::disk::{Disk, File};
 
 pub(crate) use merge::merge_blocks;
+pub(crate) use opened::Found;
 pub(crate) use run::{Run, RunSamples, Runs};
 pub(crate) use write::{Plan, Writer};
 
+use opened::Opened;
 use page::Page;
 use recover::Checked;
 
@@ -46,6 +49,9 @@ const PAGE: u8 = 2;
 const SUMMARY: u8 = 3;
 const DIRECTORY: u8 = 4;
 const FOOTER: u8 = 5;
+
+/// Pages of a block that are kept to be quick.
+const SLOTS: usize = 8;
 
 const FOOTER_BYTES: usize = HEADER_BYTES + 5 * 8;
 
@@ -85,6 +91,9 @@ pub(crate) struct SeriesSpan {
     pub(crate) is_histogram: bool,
 }
 
+/// A page and its number.
+type Recent = Option<(usize, Arc<Opened>)>;
+
 /// A block that is open for reading.
 #[derive(Debug)]
 pub(crate) struct Block {
@@ -96,8 +105,8 @@ pub(crate) struct Block {
     /// First series of each page, and where it begins; the last entry is where the pages end.
     first_ids: Vec<SeriesId>,
     offsets: Vec<u64>,
-    /// The page that was read last: neighbours are often read together.
-    recent: Mutex<Option<(usize, Arc<Vec<u8>>)>>,
+    /// Pages that were read lately, each in the slot of its number: neighbours are often read together.
+    recent: Mutex<[Recent; SLOTS]>,
     /// Pages that were found damaged: who finds one is told, who comes later reads what is left.
     damaged: Mutex<BTreeSet<usize>>,
     damages: AtomicU64,
@@ -137,7 +146,7 @@ impl Block {
 
     /// Lets go of what is only kept to be quick.
     pub(crate) fn drop_cache(&self) {
-        *self.recent.lock() = None;
+        *self.recent.lock() = Default::default();
     }
 
     fn open_tail(disk: &Arc<dyn Disk>, number: u64) -> Result<(Self, Vec<SeriesSpan>), Error> {
@@ -202,7 +211,7 @@ impl Block {
             file,
             first_ids,
             offsets,
-            recent: Mutex::new(None),
+            recent: Mutex::default(),
             damaged: Mutex::default(),
             damages: AtomicU64::new(0),
         }
@@ -257,31 +266,53 @@ impl Block {
         self.footer.min_ms <= max_ms && self.footer.max_ms >= min_ms
     }
 
-    /// What it holds of a series between two times (inclusive), in runs that may reach beyond.
-    pub(crate) fn read(&self, id: SeriesId, min_ms: i64, max_ms: i64) -> Result<Vec<Run>, Error> {
+    /// Finds what it holds of a series between two times (inclusive): runs that may reach beyond.
+    pub(crate) fn find(&self, id: SeriesId, min_ms: i64, max_ms: i64) -> Result<Vec<Found>, Error> {
         let after = self.first_ids.partition_point(|first| *first <= id);
         let Some(number) = after.checked_sub(1) else {
             return Ok(Vec::new());
         };
-        let Some(payload) = self.page(number)? else {
+        let Some(page) = self.opened(number)? else {
             return Ok(Vec::new());
         };
-        let mut runs = Ok(Vec::new());
-        let walked = Page::parse(&payload).and_then(|page| {
-            page.walk(|found, places| {
-                if found == id {
-                    runs = places
-                        .iter()
-                        .filter(|place| place.min_ms <= max_ms && place.max_ms >= min_ms)
-                        .map(page::Place::read)
-                        .collect();
-                }
-                found < id
-            })
+        let offset = self.offset(number);
+        let found = page
+            .runs_of(id)
+            .filter(|(_, place)| place.min_ms <= max_ms && place.max_ms >= min_ms);
+        let found = found.map(|(run, place)| Found {
+            min_ms: place.min_ms,
+            max_ms: place.max_ms,
+            page: Arc::clone(&page),
+            run,
+            block: self.number,
+            offset,
         });
-        walked
-            .and(runs)
-            .map_err(|e| Error::corrupt(&path(self.number), self.offset(number), &e))
+        Ok(found.collect())
+    }
+
+    /// What it holds of a series between two times (inclusive), in runs that may reach beyond.
+    pub(crate) fn read(&self, id: SeriesId, min_ms: i64, max_ms: i64) -> Result<Vec<Run>, Error> {
+        let found = self.find(id, min_ms, max_ms)?;
+        found.iter().map(Found::read).collect()
+    }
+
+    /// A page with its directory at hand; `None` when it is known to be damaged or there is none.
+    fn opened(&self, number: usize) -> Result<Option<Arc<Opened>>, Error> {
+        if let Some(Some((recent, page))) = self.recent.lock().get(number % SLOTS)
+            && *recent == number
+        {
+            return Ok(Some(Arc::clone(page)));
+        }
+        let Some(payload) = self.page(number)? else {
+            return Ok(None);
+        };
+        let opened = Opened::new(payload)
+            .map_err(|e| Error::corrupt(&path(self.number), self.offset(number), &e))?;
+        let opened = Arc::new(opened);
+        if let Some(slot) = self.recent.lock().get_mut(number % SLOTS) {
+            *slot = Some((number, Arc::clone(&opened)));
+        }
+        Ok(Some(opened))
     }
 
     /// Hands every run to `each`: whether it is of floats, how many samples it has and how many bytes they take.
@@ -317,12 +348,7 @@ impl Block {
     }
 
     /// The payload of a page; `None` when it is known to be damaged or there is none.
-    fn page(&self, number: usize) -> Result<Option<Arc<Vec<u8>>>, Error> {
-        if let Some((recent, payload)) = &*self.recent.lock()
-            && *recent == number
-        {
-            return Ok(Some(Arc::clone(payload)));
-        }
+    fn page(&self, number: usize) -> Result<Option<Vec<u8>>, Error> {
         if self.damaged.lock().contains(&number) {
             return Ok(None);
         }
@@ -341,9 +367,7 @@ impl Block {
             ));
         }
         bytes.drain(..HEADER_BYTES);
-        let payload = Arc::new(bytes);
-        *self.recent.lock() = Some((number, Arc::clone(&payload)));
-        Ok(Some(payload))
+        Ok(Some(bytes))
     }
 }
 

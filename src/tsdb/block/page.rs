@@ -104,12 +104,13 @@ pub(super) struct Page<'a> {
     data: &'a [u8],
 }
 
+/// A list of times that runs share.
 #[derive(Debug, Clone, Copy)]
-struct Times<'a> {
-    count: usize,
-    first: i64,
-    last: i64,
-    bytes: &'a [u8],
+pub(super) struct Times<'a> {
+    pub(super) count: usize,
+    pub(super) first: i64,
+    pub(super) last: i64,
+    pub(super) bytes: &'a [u8],
 }
 
 /// Where a run lies in a page.
@@ -117,8 +118,23 @@ struct Times<'a> {
 pub(super) struct Place<'a> {
     pub(super) min_ms: i64,
     pub(super) max_ms: i64,
-    times: Option<Times<'a>>,
+    /// Its number and the list.
+    times: Option<(usize, Times<'a>)>,
     bytes: &'a [u8],
+}
+
+impl Times<'_> {
+    /// Decodes it.
+    pub(super) fn read(&self) -> Result<Vec<i64>, Error> {
+        let times = ints::read(&mut Reader::new(self.bytes), self.count)?;
+        let is_sorted = times.is_sorted_by(|a, b| a < b);
+        let ends = (times.first().copied(), times.last().copied());
+        if is_sorted && ends == (Some(self.first), Some(self.last)) {
+            Ok(times)
+        } else {
+            Err(Error::Invalid("times"))
+        }
+    }
 }
 
 impl<'a> Page<'a> {
@@ -146,6 +162,10 @@ impl<'a> Page<'a> {
             directory: reader.bytes()?,
             data: reader.rest(),
         })
+    }
+
+    pub(super) fn times(&self) -> &[Times<'a>] {
+        &self.times
     }
 
     /// Hands every series with the places of its runs to `each`, which returns whether to go on.
@@ -176,13 +196,12 @@ impl<'a> Page<'a> {
         let times = match directory.varint()?.checked_sub(1) {
             None => None,
             Some(number) => {
-                let times = usize::try_from(number)
-                    .ok()
-                    .and_then(|number| self.times.get(number));
-                Some(*times.ok_or(Error::Invalid("page"))?)
+                let number = usize::try_from(number).map_err(|_| Error::Invalid("page"))?;
+                let times = self.times.get(number);
+                Some((number, *times.ok_or(Error::Invalid("page"))?))
             }
         };
-        let (min_ms, max_ms) = if let Some(times) = times {
+        let (min_ms, max_ms) = if let Some((_, times)) = times {
             (times.first, times.last)
         } else {
             let min_ms = directory.zigzag()?;
@@ -202,8 +221,8 @@ impl Place<'_> {
     /// How many samples the run has, as far as the directory says.
     pub(super) fn count(&self) -> usize {
         match self.times {
-            Some(times) => times.count,
-            None => Chunk::read(&mut Reader::new(self.bytes)).map_or(0, |c| c.count() as usize),
+            Some((_, times)) => times.count,
+            None => self.chunk().map_or(0, |chunk| chunk.count() as usize),
         }
     }
 
@@ -214,22 +233,30 @@ impl Place<'_> {
 
     /// Reads the run.
     pub(super) fn read(&self) -> Result<Run, Error> {
-        let mut reader = Reader::new(self.bytes);
-        let Some(times) = self.times else {
-            return Ok(Run::Chunk(Arc::new(Chunk::read(&mut reader)?)));
-        };
-        let run = Run::Floats {
-            times: ints::read(&mut Reader::new(times.bytes), times.count)?,
-            values: column::read(&mut reader, times.count)?,
-        };
-        let is_sorted = match &run {
-            Run::Floats { times, .. } => times.is_sorted_by(|a, b| a < b),
-            Run::Chunk(_) => true,
-        };
-        if is_sorted && run.span() == Some((self.min_ms, self.max_ms)) {
-            Ok(run)
-        } else {
-            Err(Error::Invalid("times"))
+        match self.times {
+            None => self.chunk().map(|chunk| Run::Chunk(Arc::new(chunk))),
+            Some((_, times)) => Ok(Run::Floats {
+                times: times.read()?,
+                values: Self::values_of(self.bytes, times.count)?,
+            }),
         }
+    }
+
+    fn chunk(&self) -> Result<Chunk, Error> {
+        Chunk::read(&mut Reader::new(self.bytes))
+    }
+
+    /// The values of a column of so many floats.
+    pub(super) fn values_of(bytes: &[u8], count: usize) -> Result<Vec<f64>, Error> {
+        column::read(&mut Reader::new(bytes), count)
+    }
+
+    /// Which list of times of the page it has; none when it is a chunk.
+    pub(super) fn times_number(&self) -> Option<usize> {
+        self.times.map(|(number, _)| number)
+    }
+
+    pub(super) const fn bytes(&self) -> &[u8] {
+        self.bytes
     }
 }

@@ -98,6 +98,29 @@ impl FloatDecoder {
         })
     }
 
+    /// Appends the samples between two times (inclusive) of the `count` that `bytes` hold.
+    pub(super) fn all(
+        bytes: &[u8],
+        count: u32,
+        (min_ms, max_ms): (i64, i64),
+        out: &mut Vec<(i64, f64)>,
+    ) -> Result<(), Error> {
+        let mut reader = BitReader::new(bytes);
+        let mut decoder = Self::new(false);
+        for _ in 0..count {
+            let state = decoder.step(&mut reader).ok_or(Error::UnexpectedEnd)?;
+            if state.ms > max_ms {
+                break;
+            }
+            if state.ms >= min_ms {
+                out.push((state.ms, f64::from_bits(state.bits)));
+            }
+            decoder.state = Some(state);
+        }
+        Ok(())
+    }
+
+    #[inline]
     fn step(&self, reader: &mut BitReader<'_>) -> Option<State> {
         let Some(mut state) = self.state else {
             return Some(State {

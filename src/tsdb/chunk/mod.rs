@@ -91,6 +91,20 @@ impl Chunk {
         matches!(self.kind, Kind::Histogram | Kind::FloatHistogram)
     }
 
+    /// Appends its samples between two times (inclusive), if they are floats without start timestamps; false
+    /// when they are not.
+    pub(crate) fn floats(
+        &self,
+        range: (i64, i64),
+        out: &mut Vec<(i64, f64)>,
+    ) -> Result<bool, Error> {
+        if self.kind != Kind::Float {
+            return Ok(false);
+        }
+        FloatDecoder::all(&self.bytes, self.count, range, out)?;
+        Ok(true)
+    }
+
     /// Bytes on the heap.
     pub(crate) const fn memory(&self) -> usize {
         self.bytes.len() + size_of::<Self>() + 16

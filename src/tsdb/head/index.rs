@@ -84,12 +84,10 @@ impl Index {
 
     /// The label set of a series.
     pub(crate) fn labels(&self, pairs: &[PairId]) -> Labels {
-        Labels::from_sorted(
-            pairs
-                .iter()
-                .filter_map(|id| self.pair(*id))
-                .map(|pair| (&*pair.name, &*pair.value)),
-        )
+        let pairs = pairs.iter().filter_map(|id| self.pair(*id));
+        let pairs: SmallVec<[(&str, &str); 24]> =
+            pairs.map(|pair| (&*pair.name, &*pair.value)).collect();
+        Labels::from_sorted_slice(&pairs)
     }
 
     /// Name and value of a pair.
@@ -283,12 +281,34 @@ impl Index {
     /// Keeps the candidates that fulfil a matcher, looking at each distinct value once: at all values of the
     /// label when those are fewer than the candidates, else at those that candidates have.
     fn filter(&self, candidates: &mut Vec<SeriesId>, matcher: &Matcher, table: &Table) {
-        let values = self.names.get(matcher.name.as_str()).map_or(0, Values::len);
-        if values < candidates.len() {
-            let keeps_empty = matcher.matches_empty();
+        let values = self.names.get(matcher.name.as_str());
+        if values.map_or(0, Values::len) < candidates.len() {
             // Either what matches is kept, or what does not is taken out, as who lacks the label is.
-            let list: List = self.union(matcher, !keeps_empty).into_iter().collect();
-            list.retain(candidates, !keeps_empty);
+            let keep = !matcher.matches_empty();
+            let named: HashSet<PairId, foldhash::fast::RandomState> = values
+                .into_iter()
+                .flatten()
+                .filter(|(value, _)| matcher.matches(value) == keep)
+                .map(|(_, id)| *id)
+                .collect();
+            let series = named.iter().filter_map(|id| self.list(*id)).map(List::len);
+            if series.sum::<usize>() < candidates.len() {
+                let mut union: Vec<SeriesId> = named
+                    .iter()
+                    .filter_map(|id| self.list(*id))
+                    .flat_map(List::iter)
+                    .collect();
+                union.sort_unstable();
+                let list: List = union.into_iter().collect();
+                list.retain(candidates, keep);
+                return;
+            }
+            candidates.retain(|id| {
+                let series = table.get(*id);
+                series.is_some_and(|series| {
+                    series.pairs.iter().any(|pair| named.contains(pair)) == keep
+                })
+            });
             return;
         }
         let mut known: HashMap<&str, bool, foldhash::fast::RandomState> = HashMap::default();

@@ -6,28 +6,41 @@ use super::series::{Limit, Series, Tombstone};
 use crate::model::Sample;
 use crate::storage;
 use crate::tsdb::batch::SeriesId;
-use crate::tsdb::block::{Block, Run, RunSamples};
+use crate::tsdb::block::{Block, Found, RunSamples};
 use crate::tsdb::blocks::{Blocks, is_hidden};
 use crate::tsdb::chunk::{Chunk, Samples};
 use crate::tsdb::error::damaged_chunk;
 
-/// What one reader sees of one series between two times: an iterator over its samples in time order.
-/// It owns what it reads, so that it outlives the lock under which it was made. Blocks are read when their
-/// time has come.
+/// What one reader sees of one series between two times: its samples in time order. It owns what it reads, so that
+/// it outlives the lock under which it was made. Blocks are looked into at the first read, and decoded when
+/// their time has come.
 #[derive(Debug)]
 pub(crate) struct SeriesView {
     id: SeriesId,
+    /// Blocks that were not looked into yet.
+    blocks: Vec<Arc<Block>>,
     /// Sources yet to be opened, by their first time.
-    pending: VecDeque<(i64, Source)>,
+    pending: VecDeque<Source>,
     open: Vec<Stream>,
+    /// What was read to see whether there is anything.
+    peeked: Option<Result<Sample, storage::Error>>,
     tombstones: Vec<Tombstone>,
     min_ms: i64,
     max_ms: i64,
 }
 
+/// Some samples, and between which times they lie; there is one at either time.
 #[derive(Debug)]
-enum Source {
-    Block(Arc<Block>),
+struct Source {
+    from_ms: i64,
+    to_ms: i64,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    /// A run of a block, of which the newest record is this.
+    Run(Found, u64),
     /// A chunk in memory, and how far the reader sees into it.
     Chunk(Arc<Chunk>, i64),
     Late(Vec<Sample>),
@@ -44,12 +57,7 @@ struct Stream {
 
 #[derive(Debug)]
 enum Rest {
-    /// Runs of a block, each of which begins after the one before.
-    Runs {
-        current: Option<RunSamples>,
-        runs: vec::IntoIter<Run>,
-        through: u64,
-    },
+    Run(RunSamples, u64),
     Chunk(Samples, i64),
     Late(vec::IntoIter<Sample>),
 }
@@ -63,14 +71,15 @@ impl SeriesView {
         max_ms: i64,
     ) -> Self {
         let mut pending = Vec::new();
-        // What is in a block was visible before the list of blocks was pinned.
-        for block in blocks.between(min_ms.max(series.first_ms), max_ms) {
-            pending.push((block.min_ms().max(min_ms), Source::Block(block)));
-        }
         for chunk in series.chunks() {
-            let from = chunk.min_ms();
-            if chunk.max_ms() >= min_ms && from <= max_ms && from <= limit.newest_ms {
-                pending.push((from, Source::Chunk(chunk, limit.newest_ms)));
+            let (from_ms, to_ms) = (chunk.min_ms(), chunk.max_ms());
+            if to_ms >= min_ms && from_ms <= max_ms && from_ms <= limit.newest_ms {
+                let what = What::Chunk(chunk, limit.newest_ms);
+                pending.push(Source {
+                    from_ms,
+                    to_ms,
+                    what,
+                });
             }
         }
         if let Some(extra) = &series.extra {
@@ -80,19 +89,71 @@ impl SeriesView {
                 .filter(|(_, late)| late.number < limit.late_count)
                 .map(|(_, late)| late.sample.clone())
                 .collect();
-            if let Some(first) = late.first() {
-                pending.push((first.timestamp_ms, Source::Late(late)));
+            if let (Some(first), Some(last)) = (late.first(), late.last()) {
+                pending.push(Source {
+                    from_ms: first.timestamp_ms,
+                    to_ms: last.timestamp_ms,
+                    what: What::Late(late),
+                });
             }
         }
-        pending.sort_by_key(|(from, _)| *from);
+        pending.sort_by_key(|source| source.from_ms);
         Self {
             id,
+            // What is in a block was visible before the list of blocks was pinned.
+            blocks: blocks.between(min_ms.max(series.first_ms), max_ms),
             pending: pending.into(),
             open: Vec::new(),
+            peeked: None,
             tombstones: series.tombstones().to_vec(),
             min_ms,
             max_ms,
         }
+    }
+
+    /// Whether there is no sample; an error counts as one.
+    pub(crate) fn is_empty(&mut self) -> bool {
+        if let Err(e) = self.look_into_blocks() {
+            self.peeked = Some(self.fail(e.into()));
+            return false;
+        }
+        let (min_ms, max_ms) = (self.min_ms, self.max_ms);
+        let is_seen = |source: &Source, ms: i64| {
+            let is_visible = match &source.what {
+                What::Chunk(_, limit_ms) => ms <= *limit_ms,
+                What::Run(..) | What::Late(_) => true,
+            };
+            is_visible && (min_ms..=max_ms).contains(&ms)
+        };
+        let is_sure = self.tombstones.is_empty()
+            && self
+                .pending
+                .iter()
+                .any(|source| is_seen(source, source.from_ms) || is_seen(source, source.to_ms));
+        if is_sure {
+            return false;
+        }
+        self.peeked = self.next();
+        self.peeked.is_none()
+    }
+
+    /// Finds the series in the blocks.
+    fn look_into_blocks(&mut self) -> Result<(), crate::tsdb::Error> {
+        if self.blocks.is_empty() {
+            return Ok(());
+        }
+        for block in std::mem::take(&mut self.blocks) {
+            for found in block.find(self.id, self.min_ms, self.max_ms)? {
+                self.pending.push_back(Source {
+                    from_ms: found.min_ms,
+                    to_ms: found.max_ms,
+                    what: What::Run(found, block.through()),
+                });
+            }
+        }
+        let pending = self.pending.make_contiguous();
+        pending.sort_by_key(|source| source.from_ms);
+        Ok(())
     }
 
     /// Opens every source that may hold a sample before the next one at hand.
@@ -102,28 +163,20 @@ impl SeriesView {
             let due = self
                 .pending
                 .front()
-                .is_some_and(|(from, _)| next_ms.is_none_or(|next| *from <= next));
+                .is_some_and(|source| next_ms.is_none_or(|next| source.from_ms <= next));
             if !due {
                 return Ok(());
             }
-            let Some((_, source)) = self.pending.pop_front() else {
+            let Some(source) = self.pending.pop_front() else {
                 return Ok(());
             };
-            let (mut rest, rank) = match source {
-                Source::Block(block) => {
-                    let through = block.through();
-                    let rest = Rest::Runs {
-                        current: None,
-                        runs: block.read(self.id, self.min_ms, self.max_ms)?.into_iter(),
-                        through,
-                    };
-                    (rest, through)
-                }
-                Source::Chunk(chunk, limit_ms) => (
+            let (mut rest, rank) = match source.what {
+                What::Run(found, through) => (Rest::Run(found.read()?.samples(), through), through),
+                What::Chunk(chunk, limit_ms) => (
                     Rest::Chunk(Samples::new(chunk, u32::MAX), limit_ms),
                     u64::MAX,
                 ),
-                Source::Late(late) => (Rest::Late(late.into_iter()), u64::MAX - 1),
+                What::Late(late) => (Rest::Late(late.into_iter()), u64::MAX - 1),
             };
             if let Some(next) = self.step(&mut rest)? {
                 self.open.push(Stream { next, rank, rest });
@@ -135,23 +188,13 @@ impl SeriesView {
     fn step(&self, rest: &mut Rest) -> Result<Option<Sample>, storage::Error> {
         loop {
             let (sample, hidden) = match rest {
-                Rest::Runs {
-                    current,
-                    runs,
-                    through,
-                } => match current.as_mut().and_then(Iterator::next) {
+                Rest::Run(run, through) => match run.next() {
                     Some(sample) => {
                         let sample = sample.map_err(damaged_chunk)?;
                         let hidden = is_hidden(&self.tombstones, *through, sample.timestamp_ms);
                         (sample, hidden)
                     }
-                    None => match runs.next() {
-                        Some(run) => {
-                            *current = Some(run.samples());
-                            continue;
-                        }
-                        None => return Ok(None),
-                    },
+                    None => return Ok(None),
                 },
                 Rest::Chunk(samples, limit_ms) => match samples.next() {
                     Some(sample) => {
@@ -180,6 +223,7 @@ impl SeriesView {
     }
 
     fn take_next(&mut self) -> Result<Option<Sample>, storage::Error> {
+        self.look_into_blocks()?;
         self.fill()?;
         let next_ms = self.open.iter().map(|s| s.next.timestamp_ms).min();
         let Some(next_ms) = next_ms else {
@@ -209,18 +253,57 @@ impl SeriesView {
         }
         Ok(best.map(|(_, sample)| sample))
     }
+
+    /// Ends with an error.
+    fn fail(&mut self, error: storage::Error) -> Result<Sample, storage::Error> {
+        self.blocks.clear();
+        self.pending.clear();
+        self.open.clear();
+        Err(error)
+    }
+
+    fn try_next_floats(&mut self, out: &mut Vec<(i64, f64)>) -> Result<(), storage::Error> {
+        self.look_into_blocks()?;
+        let start = out.len();
+        let range = (self.min_ms, self.max_ms);
+        while out.len() == start
+            && let Some(source) = self.pending.front()
+        {
+            // Samples of the same time in several sources are chosen from one by one.
+            let following = self.pending.get(1).map(|following| following.from_ms);
+            if following.is_some_and(|from_ms| from_ms <= source.to_ms) {
+                return Ok(());
+            }
+            let are_floats = match &source.what {
+                What::Run(found, _) => found.floats(range, out)?,
+                What::Chunk(chunk, limit_ms) => {
+                    let range = (range.0, range.1.min(*limit_ms));
+                    chunk.floats(range, out).map_err(damaged_chunk)?
+                }
+                What::Late(_) => false,
+            };
+            if !are_floats {
+                return Ok(());
+            }
+            self.pending.pop_front();
+        }
+        Ok(())
+    }
 }
 
 impl Iterator for SeriesView {
     type Item = Result<Sample, storage::Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        if let Some(peeked) = self.peeked.take() {
+            return Some(peeked);
+        }
         // The usual case: one source, and none before its end.
         if let [stream] = self.open.as_slice()
             && self
                 .pending
                 .front()
-                .is_none_or(|(from, _)| *from > stream.next.timestamp_ms)
+                .is_none_or(|source| source.from_ms > stream.next.timestamp_ms)
             && let Some(mut stream) = self.open.pop()
         {
             return Some(match self.step(&mut stream.rest) {
@@ -240,11 +323,13 @@ impl Iterator for SeriesView {
     }
 }
 
-impl SeriesView {
-    /// Ends with an error.
-    fn fail(&mut self, error: storage::Error) -> Result<Sample, storage::Error> {
-        self.pending.clear();
-        self.open.clear();
-        Err(error)
+impl storage::Samples for SeriesView {
+    fn next_floats(&mut self, out: &mut Vec<(i64, f64)>) -> Result<(), storage::Error> {
+        if self.peeked.is_some() || !self.open.is_empty() || !self.tombstones.is_empty() {
+            return Ok(());
+        }
+        self.try_next_floats(out).inspect_err(|e| {
+            let _ = self.fail(e.clone());
+        })
     }
 }
