@@ -1,5 +1,6 @@
-//! kill -9 of the running program while it scrapes and takes pushes: what a query has shown and what was
-//! acknowledged is there after each restart. `WATCHFIRE_KILLS=200` kills more often.
+//! kill -9 of the running program while it scrapes, takes pushes and evaluates rules: what a query has shown and what
+//! was acknowledged is there after each restart, and alerts go on from where they were. `WATCHFIRE_KILLS=200` kills
+//! more often and says how it went.
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -20,7 +21,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prost::Message as _;
-use support::{Daemon, Server, free_port, query};
+use support::{Daemon, Server, api, free_port, query, say, wait_for};
 use watchfire::codec::prompb::{Label, Sample, TimeSeries, WriteRequest, compress};
 
 /// An exporter whose values change with each scrape.
@@ -37,10 +38,34 @@ fn exporter() -> Server {
 
 fn write_config(folder: &Path, target: u16) {
     let config = format!(
-        "global: {{scrape_interval: 50ms, scrape_timeout: 50ms}}\nscrape_configs:\n\
+        "global: {{scrape_interval: 50ms, scrape_timeout: 50ms, evaluation_interval: 100ms}}\n\
+         rule_files: [rules.yaml]\nscrape_configs:\n\
          - {{job_name: page, static_configs: [{{targets: ['127.0.0.1:{target}']}}]}}\n"
     );
     std::fs::write(folder.join("prometheus.yml"), config).unwrap();
+    let rules = "groups:\n- name: g\n  rules:\n  - {alert: Waits, expr: scrapes_total >= 0, for: 24h}\n\
+                   \x20 - {alert: Fires, expr: scrapes_total >= 0, keep_firing_for: 24h}\n";
+    std::fs::write(folder.join("rules.yaml"), rules).unwrap();
+}
+
+/// Name, state and begin of every alert, once both are there.
+fn alerts(port: u16) -> BTreeMap<String, (String, String)> {
+    let mut found = BTreeMap::new();
+    wait_for("both alerts", Duration::from_mins(2), || {
+        let data = api(port, "/api/v1/alerts").unwrap_or_default();
+        found = data["alerts"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|alert| {
+                let text = |value: &serde_json::Value| value.as_str().unwrap_or("").to_owned();
+                let begin = (text(&alert["state"]), text(&alert["activeAt"]));
+                (text(&alert["labels"]["alertname"]), begin)
+            })
+            .collect();
+        found.len() == 2
+    });
+    found
 }
 
 fn now_ms() -> i64 {
@@ -109,6 +134,10 @@ fn what_was_shown_or_acknowledged_is_there_after_kill_9() {
     let mut random = fastrand::Rng::with_seed(7);
     let acknowledged = AtomicI64::new(0);
     let first = now_ms();
+    let began = alerts(port);
+    assert_eq!(began["Waits"].0, "pending");
+    assert_eq!(began["Fires"].0, "firing");
+    let mut compared = 0;
     for round in 0..kills {
         let dying = AtomicBool::new(false);
         let before = std::thread::scope(|scope| {
@@ -128,7 +157,9 @@ fn what_was_shown_or_acknowledged_is_there_after_kill_9() {
             before
         });
         daemon = Daemon::start(folder, port, &args);
+        assert_eq!(alerts(port), began, "round {round}: alerts begin anew");
         let after = shown(port);
+        compared += before.len();
         for (key, value) in &before {
             let name = format!("round {round}: {key:?} was shown before kill -9");
             assert_eq!(after.get(key), Some(value), "{name}");
@@ -146,5 +177,12 @@ fn what_was_shown_or_acknowledged_is_there_after_kill_9() {
         acknowledged.load(Ordering::Relaxed) > first,
         "pushes went through"
     );
-    assert!(shown(port).len() > 100 * kills, "scrapes went on");
+    let samples = shown(port).len();
+    assert!(samples > 100 * kills, "scrapes went on");
+    let pushed = query(port, "count_over_time(pushed[1h])");
+    let pushed = pushed.first().map(|found| found["value"][1].to_string());
+    say(&format!(
+        "{kills} kills: {samples} samples, {} of them pushed; {compared} compared after kills; alerts as they were",
+        pushed.unwrap_or_default()
+    ));
 }

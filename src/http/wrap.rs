@@ -12,12 +12,30 @@ use axum::routing::{MethodRouter, any};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::{Failure, Params, Reply, State, plain};
+use super::{ErrorKind, Failure, Params, Reply, State, plain};
 
 /// Answers smaller than this are sent as they are.
 const COMPRESS_FROM: usize = 1024;
 /// Answers larger than this are packed away from the event loop.
 const PACK_ELSEWHERE_FROM: usize = 64 << 10;
+
+/// What clients are told while queries are shed.
+const MEMORY_SHORT: &str =
+    "memory is short: queries are refused until it is below 90% of --memory.limit";
+
+/// Refuses what reads samples or labels for a client while memory is short. Rules do not come this way.
+pub(crate) fn check_memory(state: &State) -> Result<(), Failure> {
+    if (state.sheds_queries)() {
+        return Err(Failure::new(ErrorKind::Unavailable, MEMORY_SHORT));
+    }
+    Ok(())
+}
+
+/// The same for what answers in plain text.
+pub(crate) fn memory_refusal(state: &State) -> Option<Response> {
+    (state.sheds_queries)()
+        .then(|| plain(StatusCode::SERVICE_UNAVAILABLE, format!("{MEMORY_SHORT}\n")))
+}
 
 /// An endpoint of the JSON API that takes GET alone; other methods get 405, OPTIONS the CORS headers.
 pub(super) fn get<H, F>(handler: H) -> MethodRouter<State>

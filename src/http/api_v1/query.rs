@@ -10,7 +10,7 @@ use super::selection;
 use crate::http::metrics::query_seconds;
 use crate::http::params::parse_duration_ms;
 use crate::http::query_log::{FinishedQuery, QueryOrigin, stats_json};
-use crate::http::{ErrorKind, Failure, Params, Reply, State, json};
+use crate::http::{ErrorKind, Failure, Params, Reply, State, json, wrap};
 use crate::promql::ast::Expr;
 use crate::promql::engine::{self, Answer, QueryOptions, Stats, Stop};
 use crate::promql::{Error, Value};
@@ -110,12 +110,7 @@ impl Drop for Abandon {
 }
 
 async fn evaluate(state: State, asked: Asked, at: At) -> Result<Reply, Failure> {
-    if (state.sheds_queries)() {
-        return Err(Failure::new(
-            ErrorKind::Unavailable,
-            "memory is short: queries are refused until it is below 90% of --memory.limit",
-        ));
-    }
+    wrap::check_memory(&state)?;
     let queued = Instant::now();
     let deadline = queued + asked.timeout;
     let running = state.metrics.gauge(

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::selection::{self, expression, selectors, unescape_name};
-use crate::http::{ErrorKind, Failure, Params, Reply, State, json, syntax_tree};
+use crate::http::{ErrorKind, Failure, Params, Reply, State, json, syntax_tree, wrap};
 use crate::model::{Labels, Matcher};
 use crate::promql::ast::Expr;
 use crate::promql::pretty;
@@ -21,6 +21,7 @@ async fn with_querier<T: Send + 'static>(
     (min, max): (i64, i64),
     work: impl FnOnce(&dyn Querier) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Failure> {
+    wrap::check_memory(state)?;
     let permit = tokio::time::timeout(
         state.limits.query_timeout,
         Arc::clone(&state.query_permits).acquire_owned(),

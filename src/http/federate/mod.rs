@@ -30,6 +30,9 @@ async fn federate(Extract(state): Extract<State>, request: Request) -> Response 
     if let Some(refusal) = wrap::not_ready(&state) {
         return refusal;
     }
+    if let Some(refusal) = wrap::memory_refusal(&state) {
+        return refusal;
+    }
     let (parts, body) = request.into_parts();
     let params = match Params::read(&parts, body, state.limits.form_bytes).await {
         Ok(params) => params,

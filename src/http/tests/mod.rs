@@ -56,6 +56,41 @@ async fn get(path: &str) -> Answer {
 }
 
 #[tokio::test]
+async fn whatever_reads_for_clients_is_refused_while_memory_is_short() {
+    let short = || {
+        let mut parts = parts();
+        parts.sheds_queries = Arc::new(|| true);
+        parts
+    };
+    for path in [
+        "/api/v1/query?query=up",
+        "/api/v1/query_range?query=up&start=0&end=1&step=1",
+        "/api/v1/series?match[]=up",
+        "/api/v1/labels",
+        "/api/v1/label/job/values",
+        "/api/v1/query_exemplars?query=up",
+        "/federate?match[]=up",
+    ] {
+        let answer = ask(short(), request(Method::GET, path)).await;
+        assert_eq!(answer.status, 503, "{path}");
+        assert!(
+            answer.body.contains("memory is short"),
+            "{path}: {}",
+            answer.body
+        );
+    }
+    for path in [
+        "/api/v1/rules",
+        "/api/v1/alerts",
+        "/api/v1/targets",
+        "/metrics",
+    ] {
+        let answer = ask(short(), request(Method::GET, path)).await;
+        assert_eq!(answer.status, 200, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn unknown_paths_answer_as_go_does() {
     for path in [
         "/nope",
