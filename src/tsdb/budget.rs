@@ -23,6 +23,9 @@ const NAMES_MAX: usize = 64;
 /// Fewer new series in ten minutes than this are never somebody's fault.
 const HARMLESS: u64 = 500;
 
+/// What a new series is thought to take until memory is measured again, beside its labels.
+const SERIES_BYTES: u64 = 1024;
+
 /// What is shed now; each level includes those before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Pressure {
@@ -100,6 +103,8 @@ pub(crate) struct Budget {
     limit: AtomicU64,
     used: AtomicU64,
     pressure: AtomicU8,
+    /// What the series since the last measurement are thought to take: many may come between two.
+    fresh: AtomicU64,
     minute: AtomicI64,
     refused: AtomicU64,
     origins: Mutex<BTreeMap<Origin, Counts>>,
@@ -168,6 +173,7 @@ impl Budget {
     pub(crate) fn measure(&self, now_ms: i64, used: u64) -> Pressure {
         let pressure = Pressure::of(used, self.limit());
         self.used.store(used, Ordering::Relaxed);
+        self.fresh.store(0, Ordering::Relaxed);
         self.minute
             .store(now_ms.div_euclid(60_000), Ordering::Relaxed);
         self.pressure.store(pressure.level(), Ordering::Relaxed);
@@ -189,7 +195,13 @@ impl Budget {
         let metric = labels.get(METRIC_NAME).unwrap_or_default();
         let minute = self.minute.load(Ordering::Relaxed);
         let mut origins = self.origins.lock();
-        let pressure = self.pressure();
+        let bytes: usize = labels
+            .iter()
+            .map(|(name, value)| name.len() + value.len())
+            .sum();
+        let bytes = SERIES_BYTES + 2 * bytes as u64;
+        let guessed = self.used() + self.fresh.load(Ordering::Relaxed) + bytes;
+        let pressure = self.pressure().max(Pressure::of(guessed, self.limit()));
         if origins.len() >= ORIGINS_MAX && !origins.contains_key(&origin) {
             forget_least(&mut origins, minute);
         }
@@ -214,7 +226,9 @@ impl Budget {
                 Pressure::Series => counts.recent(minute) <= HARMLESS.max(largest / 2),
                 _ => true,
             };
-        if !admitted {
+        if admitted {
+            self.fresh.fetch_add(bytes, Ordering::Relaxed);
+        } else {
             counts.refused += 1;
             self.refused.fetch_add(1, Ordering::Relaxed);
         }
@@ -281,13 +295,13 @@ mod tests {
     #[test]
     fn who_grew_most_is_refused_first_and_named() {
         let budget = Budget::default();
-        budget.set_limit(1000);
-        budget.measure(60_000, 100);
+        budget.set_limit(1000 << 20);
+        budget.measure(60_000, 100 << 20);
         for i in 0..5000 {
             assert!(budget.admit(&labels("bomb", "requests", i), |name, _| name == "path"));
         }
         assert!(budget.admit(&labels("good", "up", 0), |_, _| true));
-        assert_eq!(budget.measure(120_000, 960), Pressure::Series);
+        assert_eq!(budget.measure(120_000, 960 << 20), Pressure::Series);
         assert!(!budget.admit(&labels("bomb", "requests", 9999), |_, _| true));
         assert!(budget.admit(&labels("good", "up", 1), |_, _| true));
         assert!(budget.admit(&labels("bomb", "ALERTS", 1), |_, _| true));
@@ -296,12 +310,28 @@ mod tests {
         assert_eq!(growth[0].metric, "requests");
         assert_eq!(growth[0].label, "path");
         assert_eq!((growth[0].refused, budget.refused()), (1, 1));
-        assert_eq!(budget.measure(121_000, 990), Pressure::AllSeries);
+        assert_eq!(budget.measure(121_000, 990 << 20), Pressure::AllSeries);
         assert!(!budget.admit(&labels("good", "up", 2), |_, _| true));
         // Ten quiet minutes later nobody has grown, and there is room.
-        budget.measure(121_000 + 600_000, 100);
+        budget.measure(121_000 + 600_000, 100 << 20);
         assert!(budget.admit(&labels("bomb", "requests", 10_000), |_, _| true));
         assert_eq!(budget.growth(9)[0].series, 1);
+    }
+
+    #[test]
+    fn a_burst_between_two_measurements_is_stopped_before_the_limit() {
+        let budget = Budget::default();
+        budget.set_limit(100 << 20);
+        budget.measure(60_000, 80 << 20);
+        let series = |i| labels("bomb", "requests", i);
+        let admitted = (0..100_000).filter(|i| budget.admit(&series(*i), |_, _| true));
+        let admitted = admitted.count();
+        assert!((5_000..20_000).contains(&admitted), "{admitted}");
+        budget.measure(61_000, 80 << 20);
+        assert!(
+            budget.admit(&labels("good", "up", 1), |_, _| true),
+            "measured again"
+        );
     }
 
     #[test]

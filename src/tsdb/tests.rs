@@ -561,13 +561,13 @@ fn short_memory_refuses_new_series_of_who_grew_and_nobody_else() {
         batch.commit().unwrap();
         outcome
     };
-    db.set_memory_limit(1000);
-    assert_eq!(db.on_memory(0, 500), Pressure::None);
+    db.set_memory_limit(1000 << 20);
+    assert_eq!(db.on_memory(0, 500 << 20), Pressure::None);
     for i in 0..600 {
         append("bomb", i, 1).unwrap();
     }
     append("good", 0, 1).unwrap();
-    assert_eq!(db.on_memory(1000, 955), Pressure::Series);
+    assert_eq!(db.on_memory(1000, 955 << 20), Pressure::Series);
     assert!(matches!(
         append("bomb", 9999, 2),
         Err(AppendError::Refused(_))
@@ -580,7 +580,7 @@ fn short_memory_refuses_new_series_of_who_grew_and_nobody_else() {
         (growth[0].origin.job.as_str(), growth[0].label.as_str()),
         ("bomb", "path")
     );
-    assert_eq!(db.on_memory(2000, 100), Pressure::None);
+    assert_eq!(db.on_memory(2000, 100 << 20), Pressure::None);
     append("bomb", 9999, 3).unwrap();
 }
 
