@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use hashbrown::HashSet;
+
 use super::context::{Matrix, Series, metric_name};
 use super::eval::Evaluator;
 use super::plan::{Call, Extension, Kind, Moment, Node, RangeSelector};
@@ -11,6 +13,9 @@ use crate::promql::Error;
 use crate::promql::ast::PosRange;
 use crate::promql::functions::range::{RangeFunction, RangeInput};
 use crate::promql::functions::{absent_labels, extended, regression};
+
+/// A series gets room for so many steps at once.
+pub(super) const STEPS_RESERVED: usize = 256;
 
 /// Functions that understand samples from before the range.
 const WITH_ANCHORED: [&str; 5] = ["changes", "delta", "increase", "rate", "resets"];
@@ -90,9 +95,10 @@ impl Evaluator<'_, '_> {
             return Ok(self.absent_over_time(call, &matrix));
         }
         if !self.context.delayed_names() {
-            let mut seen: Vec<&Labels> = matrix.iter().map(|series| &series.labels).collect();
-            seen.sort_unstable();
-            if seen.windows(2).any(|pair| pair.first() == pair.last()) {
+            let hasher = foldhash::fast::RandomState::default();
+            let mut seen: HashSet<&Labels, _> =
+                HashSet::with_capacity_and_hasher(matrix.len(), hasher);
+            if !matrix.iter().all(|series| seen.insert(&series.labels)) {
                 return Err(Error::same_labelset());
             }
         }
@@ -171,6 +177,10 @@ impl Evaluator<'_, '_> {
                 regression::check_factors(&numbers)?;
             }
             if let Some(value) = function(&input) {
+                if series.floats.is_empty() {
+                    let left = self.step_count().saturating_sub(i);
+                    series.floats.reserve(left.min(STEPS_RESERVED));
+                }
                 series.push(t, value);
             }
         }

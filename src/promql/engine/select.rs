@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::context::{Context, Matrix, Series, metric_name};
 use super::eval::Evaluator;
 use super::plan::{Extension, Selector};
+use super::range_call::STEPS_RESERVED;
 use super::window::{Points, Window, stored};
 use crate::model::histogram::CounterResetHint;
 use crate::model::{FloatHistogram, Sample, SampleValue, is_stale_nan};
@@ -178,6 +179,10 @@ impl<'q> Evaluator<'_, 'q> {
                 converted = Some((sample.timestamp_ms, value.clone()));
                 self.context.hold(value.size())?;
                 self.context.read(t, value.size());
+                if series.is_empty() {
+                    let left = self.step_count().min(STEPS_RESERVED);
+                    series.floats.reserve(left);
+                }
                 series.push(t, value);
             }
             if !series.is_empty() {

@@ -6,6 +6,9 @@ use crate::codec::{Error, Reader, put_varint, put_zigzag};
 /// Integers that share a width.
 const GROUP: usize = 32;
 
+/// Integers of so many bits lie within 64 bits from the byte on in which they begin.
+const NARROW: u8 = 56;
+
 /// Tag bits: how often neighbours are subtracted; whether all residues are equal.
 const ORDER: u8 = 0b11;
 const CONSTANT: u8 = 0b100;
@@ -177,6 +180,20 @@ fn unpack(reader: &mut Reader<'_>, many: usize, mut each: impl FnMut(u64)) -> Re
         (1 << width) - 1
     };
     let mut bit = 0;
+    if width <= NARROW {
+        // A group is unpacked from a copy with room behind it, so that each integer is one load.
+        let mut padded = [0; GROUP * NARROW as usize / 8 + 8];
+        for (to, from) in padded.iter_mut().zip(bytes) {
+            *to = *from;
+        }
+        for _ in 0..many {
+            let word = padded.get(bit / 8..).and_then(|rest| rest.first_chunk());
+            let word = word.map_or(0, |word| u64::from_le_bytes(*word));
+            each(word >> (bit % 8) & mask);
+            bit += usize::from(width);
+        }
+        return Ok(());
+    }
     for _ in 0..many {
         each(bits_at(bytes, bit) & mask);
         bit += usize::from(width);

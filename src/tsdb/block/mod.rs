@@ -51,7 +51,7 @@ const DIRECTORY: u8 = 4;
 const FOOTER: u8 = 5;
 
 /// Pages of a block that are kept to be quick.
-const SLOTS: usize = 8;
+const SLOTS: usize = 32;
 
 const FOOTER_BYTES: usize = HEADER_BYTES + 5 * 8;
 
