@@ -138,7 +138,7 @@ fn verify_at(disk: &Arc<dyn Disk>, root: &str) -> Result<Verified, Error> {
             let checked = Block::verify(disk, &path, *number)?;
             verified.pages += checked.pages;
             verified.bytes += checked.bytes;
-            Ok(checked.damage)
+            Ok(checked.damages)
         })?;
     }
     for name in &manifest.catalog {
@@ -150,7 +150,8 @@ fn verify_at(disk: &Arc<dyn Disk>, root: &str) -> Result<Verified, Error> {
             let mut frames = Frames::new(&bytes, 0, name.number);
             frames.by_ref().for_each(drop);
             let is_whole = frames.is_finished();
-            Ok((!is_whole).then(|| (frames.offset() as u64, "damaged frame".to_owned())))
+            let damage = (frames.offset() as u64, "damaged frame".to_owned());
+            Ok(if is_whole { Vec::new() } else { vec![damage] })
         })?;
     }
     Ok(verified)
@@ -160,20 +161,19 @@ fn verify_at(disk: &Arc<dyn Disk>, root: &str) -> Result<Verified, Error> {
 fn check(
     path: &str,
     verified: &mut Verified,
-    run: impl FnOnce(&mut Verified) -> Result<Option<(u64, String)>, Error>,
+    run: impl FnOnce(&mut Verified) -> Result<Vec<(u64, String)>, Error>,
 ) -> Result<(), Error> {
     let found = match run(verified) {
         Ok(found) => found,
-        Err(Error::Corrupt { offset, reason, .. }) => Some((offset, reason)),
-        Err(Error::Disk(disk::Error::NotFound { .. })) => Some((0, MISSING.to_owned())),
+        Err(Error::Corrupt { offset, reason, .. }) => vec![(offset, reason)],
+        Err(Error::Disk(disk::Error::NotFound { .. })) => vec![(0, MISSING.to_owned())],
         Err(e) => return Err(e),
     };
-    if let Some((offset, reason)) = found {
-        verified.damages.push(Damage {
-            path: path.to_owned(),
-            offset,
-            reason,
-        });
-    }
+    let damages = found.into_iter().map(|(offset, reason)| Damage {
+        path: path.to_owned(),
+        offset,
+        reason,
+    });
+    verified.damages.extend(damages);
     Ok(())
 }

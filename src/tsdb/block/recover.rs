@@ -139,14 +139,18 @@ impl Found {
 pub(crate) struct Checked {
     pub(crate) pages: u64,
     pub(crate) bytes: u64,
-    /// The first damage: where, and what.
-    pub(crate) damage: Option<(u64, String)>,
+    /// Each damage: where, and what.
+    pub(crate) damages: Vec<(u64, String)>,
 }
 
-/// Reads every frame of a block.
+/// Reads every frame of a block. Behind damage it goes on with the next good frame.
 pub(super) fn verify(file: &dyn File, number: u64) -> Result<Checked, Error> {
     let bytes = file.size()?;
-    let (mut offset, mut pages, mut last) = (0, 0, 0);
+    let mut checked = Checked {
+        bytes,
+        ..Checked::default()
+    };
+    let (mut offset, mut last) = (0, 0);
     while offset < bytes {
         let head = read_range(file, offset, HEADER_BYTES as u64)?;
         let length = frame::Header::parse(&head)
@@ -157,41 +161,35 @@ pub(super) fn verify(file: &dyn File, number: u64) -> Result<Checked, Error> {
             None => Vec::new(),
         };
         let Some(good) = Frames::new(&frame, 0, number).next() else {
-            let damage = Some((offset, "damaged frame".to_owned()));
-            return Ok(Checked {
-                pages,
-                bytes,
-                damage,
-            });
+            checked.damages.push((offset, "damaged frame".to_owned()));
+            offset = next_frame(file, offset + 1, bytes, number)?;
+            continue;
         };
         last = good.kind;
         if good.kind == PAGE {
-            pages += 1;
-            let read = Page::parse(good.payload).and_then(|page| {
-                let mut read = Ok(());
-                page.walk(|_, places| {
-                    read = places.iter().try_for_each(|place| place.read().map(drop));
-                    read.is_ok()
-                })?;
-                read
-            });
-            if let Err(e) = read {
-                let damage = Some((offset, e.to_string()));
-                return Ok(Checked {
-                    pages,
-                    bytes,
-                    damage,
-                });
+            checked.pages += 1;
+            if let Err(e) = read_all(good.payload) {
+                checked.damages.push((offset, e.to_string()));
             }
         }
         offset += frame.len() as u64;
     }
-    let damage = (last != FOOTER).then(|| (bytes, "the end is missing".to_owned()));
-    Ok(Checked {
-        pages,
-        bytes,
-        damage,
-    })
+    if last != FOOTER {
+        checked
+            .damages
+            .push((bytes, "the end is missing".to_owned()));
+    }
+    Ok(checked)
+}
+
+/// Decodes every run of a page.
+fn read_all(payload: &[u8]) -> Result<(), crate::codec::Error> {
+    let mut read = Ok(());
+    Page::parse(payload)?.walk(|_, places| {
+        read = places.iter().try_for_each(|place| place.read().map(drop));
+        read.is_ok()
+    })?;
+    read
 }
 
 /// The next place from `offset` on where a good frame begins; the end when there is none.

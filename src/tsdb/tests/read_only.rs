@@ -86,6 +86,33 @@ fn looking_changes_nothing_on_a_damaged_disk() {
 }
 
 #[test]
+fn each_damaged_page_is_told_and_the_rest_is_read() {
+    let memory = MemoryDisk::new();
+    let db = open(&memory, Options::default());
+    let noise = |i: i64, t: i64| {
+        f64::from_bits(((i * 1000 + t) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 2)
+    };
+    for t in 0..60 {
+        let samples: Vec<_> = (0..100).map(|i| (i, t * 1000, noise(i, t))).collect();
+        put(&db, &samples).unwrap();
+    }
+    db.checkpoint_now().unwrap();
+    drop(db);
+    memory.kill();
+    let disk = memory.handle();
+    let whole = verify(&disk).unwrap();
+    assert!(whole.pages > 4 && whole.damages.is_empty(), "{whole:?}");
+    let size = disk.open("tsdb/block/00000001").unwrap().size().unwrap();
+    for part in [1, 3] {
+        memory.flip_bit("tsdb/block/00000001", size * part / 4 * 8);
+    }
+    let torn = verify(&disk).unwrap();
+    assert_eq!(torn.pages, whole.pages - 2);
+    assert_eq!(torn.damages.len(), 2, "{torn:?}");
+    assert!(torn.damages[0].offset < torn.damages[1].offset);
+}
+
+#[test]
 fn a_deletion_after_a_damaged_manifest_hides_what_blocks_hold() {
     let memory = MemoryDisk::new();
     let db = open(&memory, Options::default());
