@@ -247,7 +247,11 @@ impl Db {
     pub fn on_memory(&self, now_ms: i64, used: u64) -> Pressure {
         let pressure = self.budget.measure(now_ms, used);
         if pressure >= Pressure::Caches {
-            let blocks = Arc::clone(self.head.read().blocks());
+            let blocks = {
+                let head = self.head.read();
+                head.index().drop_cache();
+                Arc::clone(head.blocks())
+            };
             for block in blocks.iter() {
                 block.drop_cache();
             }

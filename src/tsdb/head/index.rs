@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet, HashTable};
 use smallvec::SmallVec;
 
 use super::list::List;
+use super::matched::{Matches, PairSet};
 use super::table::Table;
 use crate::model::{Labels, MatchOp, Matcher};
 use crate::tsdb::batch::SeriesId;
@@ -28,10 +30,42 @@ pub(crate) struct Index {
     hasher: foldhash::fast::RandomState,
     names: BTreeMap<Arc<str>, Values>,
     all: List,
+    /// Counts the changes of values.
+    changes: u64,
+    matches: Matches,
 }
 
 /// The values of one label name, sorted.
-pub(crate) type Values = BTreeMap<Arc<str>, PairId>;
+#[derive(Debug, Default)]
+pub(crate) struct Values {
+    sorted: BTreeMap<Arc<str>, PairId>,
+    /// Another one after each change.
+    version: u64,
+}
+
+impl Values {
+    pub(super) const fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn insert(&mut self, value: Arc<str>, id: PairId, version: u64) {
+        self.sorted.insert(value, id);
+        self.version = version;
+    }
+
+    fn remove(&mut self, value: &str, version: u64) {
+        self.sorted.remove(value);
+        self.version = version;
+    }
+}
+
+impl Deref for Values {
+    type Target = BTreeMap<Arc<str>, PairId>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.sorted
+    }
+}
 
 #[derive(Debug)]
 struct Pair {
@@ -146,7 +180,9 @@ impl Index {
             let pair = pairs.get(*id as usize).and_then(Option::as_ref);
             pair.map_or(0, |pair| hasher.hash_one((&*pair.name, &*pair.value)))
         });
-        self.names.entry(name).or_default().insert(value, id);
+        self.changes += 1;
+        let values = self.names.entry(name).or_default();
+        values.insert(value, id, self.changes);
         id
     }
 
@@ -179,8 +215,9 @@ impl Index {
             entry.remove();
         }
         self.free.push(id);
+        self.changes += 1;
         if let Some(values) = self.names.get_mut(&pair.name) {
-            values.remove(&pair.value);
+            values.remove(&pair.value, self.changes);
             if values.is_empty() {
                 self.names.remove(&pair.name);
             }
@@ -254,7 +291,7 @@ impl Index {
             }
             // Without an equality, a matcher that demands the label limits the search to its values.
             None => match rest.iter().position(|m| !m.matches_empty()) {
-                Some(at) => self.union(rest.swap_remove(at), true),
+                Some(at) => self.union(rest.swap_remove(at)),
                 None => self.all.iter().collect(),
             },
         };
@@ -264,42 +301,43 @@ impl Index {
         candidates
     }
 
-    /// The series with a value of the matcher's label that it matches (or, with `matching` false, does not).
-    fn union(&self, matcher: &Matcher, matching: bool) -> Vec<SeriesId> {
-        let mut union: Vec<SeriesId> = Vec::new();
-        for (value, id) in self.names.get(matcher.name.as_str()).into_iter().flatten() {
-            if matcher.matches(value) == matching
-                && let Some(list) = self.list(*id)
-            {
-                union.extend(list.iter());
-            }
-        }
+    /// The series with a value of the matcher's label that it matches; the empty value must not match.
+    fn union(&self, matcher: &Matcher) -> Vec<SeriesId> {
+        let Some(values) = self.names.get(matcher.name.as_str()) else {
+            return Vec::new();
+        };
+        self.listed(&self.matches.of(matcher, values))
+    }
+
+    /// The series that are listed under any of some pairs.
+    fn listed(&self, pairs: &PairSet) -> Vec<SeriesId> {
+        let lists = pairs.iter().filter_map(|id| self.list(*id));
+        let mut union: Vec<SeriesId> = lists.flat_map(List::iter).collect();
         union.sort_unstable();
         union
+    }
+
+    /// Forgets what is only kept to be quick.
+    pub(crate) fn drop_cache(&self) {
+        self.matches.clear();
     }
 
     /// Keeps the candidates that fulfil a matcher, looking at each distinct value once: at all values of the
     /// label when those are fewer than the candidates, else at those that candidates have.
     fn filter(&self, candidates: &mut Vec<SeriesId>, matcher: &Matcher, table: &Table) {
-        let values = self.names.get(matcher.name.as_str());
-        if values.map_or(0, Values::len) < candidates.len() {
-            // Either what matches is kept, or what does not is taken out, as who lacks the label is.
-            let keep = !matcher.matches_empty();
-            let named: HashSet<PairId, foldhash::fast::RandomState> = values
-                .into_iter()
-                .flatten()
-                .filter(|(value, _)| matcher.matches(value) == keep)
-                .map(|(_, id)| *id)
-                .collect();
+        // Either what matches is kept, or what does not is taken out, as who lacks the label is.
+        let keep = !matcher.matches_empty();
+        let Some(values) = self.names.get(matcher.name.as_str()) else {
+            if keep {
+                candidates.clear();
+            }
+            return;
+        };
+        if values.len() < candidates.len() {
+            let named = self.matches.of(matcher, values);
             let series = named.iter().filter_map(|id| self.list(*id)).map(List::len);
             if series.sum::<usize>() < candidates.len() {
-                let mut union: Vec<SeriesId> = named
-                    .iter()
-                    .filter_map(|id| self.list(*id))
-                    .flat_map(List::iter)
-                    .collect();
-                union.sort_unstable();
-                let list: List = union.into_iter().collect();
+                let list: List = self.listed(&named).into_iter().collect();
                 list.retain(candidates, keep);
                 return;
             }
@@ -377,6 +415,28 @@ mod tests {
                 .collect();
             prop_assert_eq!(index.select(&matchers, &table), walk);
         }
+    }
+
+    #[test]
+    fn what_an_expression_matched_is_found_anew_when_values_change() {
+        let (mut table, mut index) = table();
+        let matchers = [
+            Matcher::equal("__name__", "up"),
+            Matcher::new(MatchOp::Regex, "job", "a|n.*").unwrap(),
+        ];
+        let before = index.select(&matchers, &table);
+        assert_eq!(index.select(&matchers, &table), before);
+        let pairs = index.acquire(&Labels::from_pairs([("__name__", "up"), ("job", "new")]));
+        let id = table.create(pairs.clone()).unwrap();
+        index.insert(id, &pairs);
+        let mut after = before.clone();
+        after.push(id);
+        assert_eq!(index.select(&matchers, &table), after);
+        let gone = vec![(id, table.remove(id).unwrap().pairs)];
+        index.remove(&gone);
+        assert_eq!(index.select(&matchers, &table), before);
+        index.drop_cache();
+        assert_eq!(index.select(&matchers, &table), before);
     }
 
     #[test]

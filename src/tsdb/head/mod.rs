@@ -7,6 +7,7 @@
 mod exemplars;
 mod index;
 mod list;
+mod matched;
 mod save;
 mod series;
 mod stats;

@@ -62,7 +62,12 @@ impl Head {
             without.sample_bytes += series.sample_memory() as u64;
         }
         let mut jobs = Vec::new();
-        for (job, pair) in self.index.values(JOB).into_iter().flatten() {
+        for (job, pair) in self
+            .index
+            .values(JOB)
+            .into_iter()
+            .flat_map(|jobs| jobs.iter())
+        {
             let list = self.index.list(*pair);
             let mut used = JobUse {
                 job: job.to_string(),
@@ -113,7 +118,7 @@ impl Head {
         );
         for (name, of_name) in self.index.names() {
             let mut size = 0;
-            for (value, id) in of_name {
+            for (value, id) in of_name.iter() {
                 let count = self.index.list(*id).map_or(0, |list| list.len() as u64);
                 if count == 0 {
                     continue;
