@@ -42,8 +42,10 @@ pub(super) enum Node {
     Range(Branch),
     With(Branch),
     Template(Call),
-    Break,
-    Continue,
+    /// Where the word stands.
+    Break(usize),
+    /// Where the word stands.
+    Continue(usize),
 }
 
 /// Text between actions. `id` is unique within one parse.

@@ -177,8 +177,8 @@ impl<'t, 'f> Exec<'t, 'f> {
             Node::With(branch) => return self.walk_if_or_with(dot, branch, true),
             Node::Range(branch) => return self.walk_range(dot, branch),
             Node::Template(call) => self.walk_call(dot, call)?,
-            Node::Break => return Ok(Flow::Break),
-            Node::Continue => return Ok(Flow::Continue),
+            Node::Break(_) => return Ok(Flow::Break),
+            Node::Continue(_) => return Ok(Flow::Continue),
         }
         Ok(Flow::On)
     }

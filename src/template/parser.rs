@@ -292,8 +292,8 @@ impl<'t> Parser<'t> {
         let token = self.next_non_space();
         let node = match token.kind {
             Kind::Block => self.block()?,
-            Kind::Break if !(self.known)("break") => self.jump("break")?,
-            Kind::Continue if !(self.known)("continue") => self.jump("continue")?,
+            Kind::Break if !(self.known)("break") => self.jump("break", token.pos)?,
+            Kind::Continue if !(self.known)("continue") => self.jump("continue", token.pos)?,
             Kind::Else => return self.otherwise().map(Item::End),
             Kind::End => {
                 self.expect(Kind::RightDelim, "end")?;
@@ -317,7 +317,7 @@ impl<'t> Parser<'t> {
         Ok(Item::Node(node))
     }
 
-    fn jump(&mut self, word: &str) -> Result<Node, Error> {
+    fn jump(&mut self, word: &str, pos: usize) -> Result<Node, Error> {
         let token = self.next_non_space();
         if token.kind != Kind::RightDelim {
             return self.unexpected(&token, &format!("{{{{{word}}}}}"));
@@ -326,9 +326,9 @@ impl<'t> Parser<'t> {
             return self.fail(format!("{{{{{word}}}}} outside {{{{range}}}}"));
         }
         Ok(if word == "break" {
-            Node::Break
+            Node::Break(pos)
         } else {
-            Node::Continue
+            Node::Continue(pos)
         })
     }
 

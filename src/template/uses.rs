@@ -54,7 +54,7 @@ impl Collector {
                         self.pipe(argument, true);
                     }
                 }
-                Node::Text(_) | Node::Break | Node::Continue => {}
+                Node::Text(_) | Node::Break(_) | Node::Continue(_) => {}
             }
         }
     }

@@ -15,6 +15,9 @@ use crate::text::quote::quote;
 /// How deep templates may call each other while they are planned.
 const DEPTH_MAX: usize = 60;
 
+/// How many nodes are looked at.
+const STEPS_MAX: usize = 1 << 20;
+
 /// What the escaping of a page is: edits per variant of a template.
 #[derive(Debug, Default)]
 pub(in crate::template) struct Plan {
@@ -71,9 +74,14 @@ pub(in crate::template) fn plan(
         called: BTreeSet::new(),
         variants: BTreeMap::new(),
         loops: Vec::new(),
+        faults: Vec::new(),
         depth: 0,
+        steps: 0,
     };
-    let end = planner.template(Context::default(), name, None)?;
+    let end = match planner.template(Ok(Context::default()), name, None) {
+        Ok(end) => end,
+        Err(fault) => return Err(planner.error(fault)),
+    };
     if end.state != State::Text {
         return Err(Error::Escape {
             message: format!("{}ends in a non-text context: {}", of(name), end.describe()),
@@ -84,17 +92,44 @@ pub(in crate::template) fn plan(
     })
 }
 
-type Outcome = Result<Context, Error>;
+/// A fault, as its place in [`Planner::faults`].
+type FaultAt = usize;
+
+/// A context, or the fault that made an end of it.
+///
+/// compat: upstream carries a fault through the rest of a template as if it were a context, where further
+/// faults may take its place and loops add words to it. What is told in the end depends on that.
+type Flow = Result<Context, FaultAt>;
+
+/// What is wrong with a template.
+#[derive(Debug)]
+struct Fault {
+    /// The name of the template's text.
+    name: String,
+    /// Line and column; a line alone when a loop named it.
+    place: Option<(usize, Option<usize>)>,
+    text: String,
+}
+
+/// The contexts in which a loop's body is left early, and where.
+#[derive(Debug, Default)]
+struct Exits {
+    breaks: Vec<(Flow, usize)>,
+    continues: Vec<(Flow, usize)>,
+}
 
 struct Planner<'t> {
     trees: &'t BTreeMap<Arc<str>, Arc<Tree>>,
     /// The context at the end of each variant.
-    outputs: BTreeMap<String, Context>,
+    outputs: BTreeMap<String, Flow>,
     called: BTreeSet<String>,
     variants: BTreeMap<String, Edits>,
-    /// The contexts at `break` and `continue` in the loops around.
-    loops: Vec<Vec<Context>>,
+    /// The loops around.
+    loops: Vec<Exits>,
+    faults: Vec<Fault>,
     depth: usize,
+    /// Nodes looked at; each loop around doubles them.
+    steps: usize,
 }
 
 /// Where in which template we are.
@@ -104,16 +139,15 @@ struct Here<'t> {
     variant: &'t str,
 }
 
-fn fail<T>(here: Here<'_>, node: Option<usize>, text: &str) -> Result<T, Error> {
-    let name = &here.tree.parse_name;
-    let message = match node {
-        Some(pos) => {
+fn fault(here: Here<'_>, node: Option<usize>, text: &str) -> Fault {
+    Fault {
+        name: here.tree.parse_name.to_string(),
+        place: node.map(|pos| {
             let (line, column) = place(&here.tree.text, pos);
-            format!("html/template:{name}:{line}:{column}: {text}")
-        }
-        None => format!("{}{text}", of(name)),
-    };
-    Err(Error::Escape { message })
+            (line, Some(column))
+        }),
+        text: text.to_owned(),
+    }
 }
 
 /// What stands before an error without a place. compat: a template without a name is not named.
@@ -149,190 +183,235 @@ fn without_script_tags(literal: &[u8]) -> Option<Vec<u8>> {
 
 const REENTRY: &str = "on range loop re-entry: ";
 
-/// compat: what goes wrong when a loop's body is looked at for its second turn says so, and an error
-/// without a place gets the loop's line.
-fn on_reentry(error: Error, here: Here<'_>, pos: usize) -> Error {
-    let Error::Escape { message } = error else {
-        return error;
-    };
-    let name = &here.tree.parse_name;
-    if let Some(text) = message.strip_prefix(&of(name)) {
-        let (line, _) = place(&here.tree.text, pos);
-        return Error::Escape {
-            message: format!("html/template:{name}:{line}: {REENTRY}{text}"),
-        };
-    }
-    let message = match message.split_once(": ") {
-        Some((place, text)) => format!("{place}: {REENTRY}{text}"),
-        None => message,
-    };
-    Error::Escape { message }
-}
-
 impl Planner<'_> {
+    fn fail(&mut self, fault: Fault) -> Flow {
+        self.faults.push(fault);
+        Err(self.faults.len() - 1)
+    }
+
+    fn error(&self, at: FaultAt) -> Error {
+        let message = self.faults.get(at).map(|fault| {
+            let Fault { name, place, text } = fault;
+            match place {
+                Some((line, Some(column))) => {
+                    format!("html/template:{name}:{line}:{column}: {text}")
+                }
+                Some((line, None)) => format!("html/template:{name}:{line}: {text}"),
+                None => format!("{}{text}", of(name)),
+            }
+        });
+        Error::Escape {
+            message: message.unwrap_or_default(),
+        }
+    }
+
+    /// Adds words to a fault. One without a place gets the line that they are about.
+    fn add_words(&mut self, at: FaultAt, words: &str, line: usize) {
+        if let Some(fault) = self.faults.get_mut(at) {
+            fault.text.insert_str(0, words);
+            if !matches!(fault.place, Some((_, Some(_)))) {
+                fault.place = Some((line, None));
+            }
+        }
+    }
+
     /// Plans a template for a context and returns the context at its end.
-    fn template(&mut self, c: Context, name: &str, from: Option<(Here<'_>, usize)>) -> Outcome {
-        let variant = c.variant(name);
+    fn template(&mut self, c: Flow, name: &str, from: Option<(Here<'_>, usize)>) -> Flow {
+        let variant = match &c {
+            Ok(c) => c.variant(name),
+            Err(_) => format!("{name}$htmltemplate_stateError"),
+        };
         self.called.insert(variant.clone());
         if let Some(out) = self.outputs.get(&variant) {
-            return Ok(*out);
+            return *out;
         }
         let Some(tree) = self.trees.get(name) else {
             let text = format!("no such template {}", quote(name));
-            return match from {
-                Some((here, pos)) => fail(here, Some(pos), &text),
-                None => Err(Error::Escape {
-                    message: format!("html/template: {text}"),
-                }),
-            };
-        };
-        self.depth += 1;
-        if self.depth > DEPTH_MAX {
-            return Err(Error::Escape {
-                message: format!("html/template:{name}: templates nested deeper than {DEPTH_MAX}"),
+            return self.fail(match from {
+                Some((here, pos)) => fault(here, Some(pos), &text),
+                None => Fault {
+                    name: String::new(),
+                    place: None,
+                    text,
+                },
             });
-        }
+        };
         let here = Here {
             tree,
             variant: &variant,
         };
-        let (first, right) = self.body(c, here)?;
-        let out = if right {
-            first
-        } else {
+        if self.depth >= DEPTH_MAX {
+            let text = format!("templates nested deeper than {DEPTH_MAX}");
+            return self.fail(fault(here, None, &text));
+        }
+        self.depth += 1;
+        let (mut out, mut right) = self.body(c, here);
+        if !right {
             // The template calls itself: assume that it ends as it just did and look again.
-            let (second, right) = self.body_assuming(c, first, here)?;
-            if !right {
-                let text = format!("cannot compute output context for template {name}");
-                return fail(here, None, &text);
+            let (second, is_right) = self.body(out, here);
+            if is_right {
+                (out, right) = (second, true);
             }
-            second
-        };
+        }
         self.depth -= 1;
-        self.outputs.insert(variant, out);
-        Ok(out)
+        if !right && out.is_ok() {
+            let text = format!("cannot compute output context for template {name}");
+            out = self.fail(fault(here, None, &text));
+        }
+        if right {
+            self.outputs.insert(variant, out);
+        }
+        out
     }
 
-    fn body(&mut self, c: Context, here: Here<'_>) -> Result<(Context, bool), Error> {
-        self.body_assuming(c, c, here)
-    }
-
-    /// Plans a body, assuming that the template ends in `assumed` where it calls itself.
-    fn body_assuming(
-        &mut self,
-        c: Context,
-        assumed: Context,
-        here: Here<'_>,
-    ) -> Result<(Context, bool), Error> {
-        self.outputs.insert(here.variant.to_owned(), assumed);
+    /// Plans a body, assuming that the template ends in the context that it begins in where it calls
+    /// itself; whether that was right.
+    fn body(&mut self, c: Flow, here: Here<'_>) -> (Flow, bool) {
+        self.outputs.insert(here.variant.to_owned(), c);
         self.called.remove(here.variant);
         self.variants
             .insert(here.variant.to_owned(), Edits::default());
         let loops = std::mem::take(&mut self.loops);
-        let out = self.block(c, &here.tree.root, here)?;
+        let out = self.block(c, &here.tree.root, here);
         self.loops = loops;
         let recursive = self.called.contains(here.variant);
-        Ok((out, !recursive || out == assumed))
+        (out, out.is_ok() && (!recursive || out == c))
     }
 
     fn edits(&mut self, here: Here<'_>) -> &mut Edits {
         self.variants.entry(here.variant.to_owned()).or_default()
     }
 
-    fn block(&mut self, mut c: Context, block: &Block, here: Here<'_>) -> Outcome {
+    fn block(&mut self, mut c: Flow, block: &Block, here: Here<'_>) -> Flow {
         for node in &block.nodes {
+            self.steps += 1;
+            if self.steps > STEPS_MAX {
+                return self.fail(fault(
+                    here,
+                    None,
+                    "too many loops and templates inside each other",
+                ));
+            }
             c = match node {
-                Node::Text(text) => self.text(c, text, here)?,
-                Node::Action(action) => self.action(c, action, here)?,
-                Node::If(branch) => self.branch(c, branch, "if", here)?,
-                Node::With(branch) => self.branch(c, branch, "with", here)?,
-                Node::Range(branch) => self.branch(c, branch, "range", here)?,
-                Node::Template(call) => self.call(c, call, here)?,
-                Node::Break | Node::Continue => {
+                Node::Text(text) => c.and_then(|c| self.text(c, text, here)),
+                Node::Action(action) => self.action(c, action, here),
+                Node::If(branch) => self.branch(c, branch, "if", here),
+                Node::With(branch) => self.branch(c, branch, "with", here),
+                Node::Range(branch) => self.branch(c, branch, "range", here),
+                Node::Template(call) => self.call(c, call, here),
+                Node::Break(pos) | Node::Continue(pos) => {
                     if let Some(exits) = self.loops.last_mut() {
-                        exits.push(c);
+                        match node {
+                            Node::Break(_) => exits.breaks.push((c, *pos)),
+                            _ => exits.continues.push((c, *pos)),
+                        }
                     }
-                    Context::of(State::Dead)
+                    Ok(Context::of(State::Dead))
                 }
             };
-            if c.state == State::Dead {
+            if c.is_ok_and(|c| c.state == State::Dead) {
                 break;
             }
         }
-        Ok(c)
+        c
     }
 
-    fn call(&mut self, c: Context, call: &Call, here: Here<'_>) -> Outcome {
-        let variant = c.variant(&call.name);
-        let out = self.template(c, &call.name, Some((here, call.pos)))?;
-        if variant != call.name {
-            self.edits(here).calls.insert(call.id, variant);
+    fn call(&mut self, c: Flow, call: &Call, here: Here<'_>) -> Flow {
+        let out = self.template(c, &call.name, Some((here, call.pos)));
+        if let Ok(c) = c {
+            let variant = c.variant(&call.name);
+            if variant != call.name {
+                self.edits(here).calls.insert(call.id, variant);
+            }
         }
-        Ok(out)
+        out
     }
 
-    fn branch(&mut self, c: Context, branch: &Branch, word: &str, here: Here<'_>) -> Outcome {
+    fn branch(&mut self, c: Flow, branch: &Branch, word: &str, here: Here<'_>) -> Flow {
         let is_loop = word == "range";
-        let mut taken = self.turn(c, branch, is_loop, here)?;
         if is_loop {
+            self.loops.push(Exits::default());
+        }
+        let mut taken = self.block(c, &branch.list, here);
+        if is_loop {
+            let end = self.leave_loop(taken, here)?;
+            taken = Ok(end);
             // The body may run again where it ended; that must lead to the same place.
             let before = self.variants.get(here.variant).cloned();
-            let again = self
-                .turn(taken, branch, true, here)
-                .map_err(|error| on_reentry(error, here, branch.pos))?;
+            self.loops.push(Exits::default());
+            let again = self.block(Ok(end), &branch.list, here);
             if let Some(before) = before {
                 self.variants.insert(here.variant.to_owned(), before);
             }
-            taken = join(taken, again).or_else(|(a, b)| {
-                let text = format!("{REENTRY}{}", branches_differ(word, a, b));
-                fail(here, Some(branch.pos), &text)
-            })?;
+            taken = self.join((taken, again), branch.pos, word, here);
+            if let Err(at) = taken {
+                self.loops.pop();
+                let (line, _) = place(&here.tree.text, branch.pos);
+                self.add_words(at, REENTRY, line);
+                return taken;
+            }
+            taken = Ok(self.leave_loop(taken, here)?);
         }
         let skipped = match &branch.otherwise {
-            Some(otherwise) => self.block(c, otherwise, here)?,
+            Some(otherwise) => self.block(c, otherwise, here),
             None => c,
         };
-        join(taken, skipped)
-            .or_else(|(a, b)| fail(here, Some(branch.pos), &branches_differ(word, a, b)))
+        self.join((taken, skipped), branch.pos, word, here)
     }
 
-    /// One turn of a branch, with the contexts at which a loop's body was left early.
-    fn turn(&mut self, c: Context, branch: &Branch, is_loop: bool, here: Here<'_>) -> Outcome {
-        if !is_loop {
-            return self.block(c, &branch.list, here);
+    /// The context after a loop's body, also where it is left early.
+    fn leave_loop(&mut self, mut c: Flow, here: Here<'_>) -> Flow {
+        let exits = self.loops.pop().unwrap_or_default();
+        let breaks = exits.breaks.into_iter().map(|exit| (exit, "break"));
+        let continues = exits.continues.into_iter().map(|exit| (exit, "continue"));
+        for ((exit, pos), word) in breaks.chain(continues) {
+            c?;
+            c = self.join((c, exit), pos, "range", here);
+            if let Err(at) = c {
+                let (line, _) = place(&here.tree.text, pos);
+                self.add_words(at, &format!("at range loop {word}: "), line);
+            }
         }
-        self.loops.push(Vec::new());
-        let mut out = self.block(c, &branch.list, here)?;
-        for exit in self.loops.pop().unwrap_or_default() {
-            out = join(out, exit).or_else(|(a, b)| {
-                let text = format!("at range loop break: {}", branches_differ("range", a, b));
-                fail(here, Some(branch.pos), &text)
-            })?;
-        }
-        Ok(out)
+        c
     }
 
-    fn action(&mut self, c: Context, action: &Action, here: Here<'_>) -> Outcome {
+    /// The context after either of two branches.
+    fn join(&mut self, (a, b): (Flow, Flow), pos: usize, word: &str, here: Here<'_>) -> Flow {
+        let (a, b) = (a?, b?);
+        join(a, b).or_else(|(a, b)| {
+            let text = branches_differ(word, a, b);
+            self.fail(fault(here, Some(pos), &text))
+        })
+    }
+
+    fn action(&mut self, c: Flow, action: &Action, here: Here<'_>) -> Flow {
         if !action.pipe.declared.is_empty() {
-            return Ok(c);
+            return c;
         }
-        let mut c = c.nudged();
-        check_predefined(c, action, here)?;
-        let escapers = escapers_for(&mut c, action, here)?;
-        let plan = merge(&action.pipe, escapers);
-        self.edits(here).actions.insert(action.id, plan);
-        Ok(c)
+        let nudged = c.map(Context::nudged);
+        if let Some(text) = misused_escaper(nudged.ok(), action) {
+            return self.fail(fault(here, Some(action.pos), &text));
+        }
+        let mut c = nudged?;
+        match escapers_for(&mut c, action) {
+            Ok(escapers) => {
+                let plan = merge(&action.pipe, escapers);
+                self.edits(here).actions.insert(action.id, plan);
+                Ok(c)
+            }
+            Err(text) => self.fail(fault(here, Some(action.pos), &text)),
+        }
     }
 
     /// Follows text; comments are left out and stray `<` escaped.
-    fn text(&mut self, mut c: Context, text: &Text, here: Here<'_>) -> Outcome {
+    fn text(&mut self, mut c: Context, text: &Text, here: Here<'_>) -> Flow {
         let s = text.text.as_bytes();
         let mut out: Vec<u8> = Vec::new();
         let (mut written, mut at) = (0, 0);
         while at < s.len() {
             let (next, read) = match transition::after_text(c, &s[at..]) {
                 Ok(step) => step,
-                Err(text) => return fail(here, None, &text),
+                Err(text) => return self.fail(fault(here, None, &text)),
             };
             let end = at + read;
             if matches!(c.state, State::Text | State::Rcdata) {
@@ -382,7 +461,7 @@ impl Planner<'_> {
                 written = end;
             }
             if read == 0 && next == c {
-                return fail(here, None, "text cannot be followed");
+                return self.fail(fault(here, None, "text cannot be followed"));
             }
             c = next;
             at = end;
@@ -450,15 +529,14 @@ fn predefined(command: &crate::template::ast::Command) -> Option<Escaper> {
     }
 }
 
-/// `html` and `urlquery` may only end a pipeline.
-fn check_predefined(c: Context, action: &Action, here: Here<'_>) -> Result<(), Error> {
+/// What is wrong when `html` or `urlquery` do not end a pipeline, or stand where they do not suffice.
+fn misused_escaper(c: Option<Context>, action: &Action) -> Option<String> {
     let last = action.pipe.commands.len().saturating_sub(1);
     for (i, command) in action.pipe.commands.iter().enumerate() {
         let Some(escaper) = predefined(command) else {
             continue;
         };
-        let unquoted = c.state == State::Attr
-            && c.delim == Delim::SpaceOrTagEnd
+        let unquoted = c.is_some_and(|c| c.state == State::Attr && c.delim == Delim::SpaceOrTagEnd)
             && escaper == Escaper::PredefinedHtml;
         if i < last || unquoted {
             let name = if escaper == Escaper::PredefinedHtml {
@@ -466,15 +544,15 @@ fn check_predefined(c: Context, action: &Action, here: Here<'_>) -> Result<(), E
             } else {
                 "urlquery"
             };
-            let text = format!("predefined escaper {} disallowed in template", quote(name));
-            return fail(here, Some(action.pos), &text);
+            let name = quote(name);
+            return Some(format!("predefined escaper {name} disallowed in template"));
         }
     }
-    Ok(())
+    None
 }
 
 /// Which escapers a place needs; the context moves past the action.
-fn escapers_for(c: &mut Context, action: &Action, here: Here<'_>) -> Result<Vec<Escaper>, Error> {
+fn escapers_for(c: &mut Context, action: &Action) -> Result<Vec<Escaper>, String> {
     let node = NodeRef::Action(action);
     let mut out = Vec::with_capacity(3);
     match c.state {
@@ -497,8 +575,9 @@ fn escapers_for(c: &mut Context, action: &Action, here: Here<'_>) -> Result<Vec<
             }
             UrlPart::QueryOrFragment => out.push(Escaper::Url),
             UrlPart::Unknown => {
-                let text = format!("{node} appears in an ambiguous context within a URL");
-                return fail(here, Some(action.pos), &text);
+                return Err(format!(
+                    "{node} appears in an ambiguous context within a URL"
+                ));
             }
         },
         State::Js => {
