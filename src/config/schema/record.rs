@@ -361,7 +361,8 @@ fn read_value(decoder: &Decoder, node: &Node, kind: Kind) -> Option<Value> {
         Kind::Url => {
             let text = decoder.string(node)?;
             if let Err(message) = go_url::parse(&text) {
-                decoder.fail(node.span, format!("parse {}: {message}", quote(&text)));
+                let shown = quote(&go_url::redacted(&text));
+                decoder.fail(node.span, format!("parse {shown}: {message}"));
                 return None;
             }
             Value::Text(text)

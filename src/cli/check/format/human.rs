@@ -116,7 +116,7 @@ fn with_snippet(finding: &Finding, notes: &[String], renderer: &Renderer) -> Str
     {
         let window = Window::around(&place.source, place.bytes.start, place.bytes.end);
         group = group.element(
-            Snippet::source(window.text)
+            Snippet::source(super::secrets::hidden(window.text))
                 .path(&finding.file)
                 .line_start(place.line.saturating_sub(window.lines_above).max(1))
                 .fold(true)

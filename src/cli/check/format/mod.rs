@@ -9,6 +9,7 @@ mod json;
 mod junit;
 mod region;
 mod sarif;
+mod secrets;
 #[cfg(test)]
 mod tests;
 
