@@ -12,6 +12,8 @@
 
 #[path = "peers/amtool.rs"]
 mod amtool;
+#[path = "peers/config_show.rs"]
+mod config_show;
 #[path = "peers/math.rs"]
 mod math;
 #[path = "peers/pages.rs"]

@@ -1,7 +1,7 @@
 //! Checked options of an HTTP client: what `http_config` and its siblings say. Scrapes, discovery,
 //! receivers and remote Alertmanagers share them; `daemon::net` acts on them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Secret;
 
@@ -41,16 +41,41 @@ impl Default for ClientOptions {
     }
 }
 
-impl ClientOptions {
-    /// Hands each secret that is given in place to `tell`.
+impl TlsOptions {
+    /// Hands the secret key to `tell` if it is given in place.
     pub fn secrets(&self, tell: &mut dyn FnMut(&str)) {
+        if let SecretSource::Inline(secret) = &self.key {
+            tell(secret.expose());
+        }
+    }
+}
+
+impl ClientOptions {
+    /// Hands each file that holds a secret to `tell`.
+    pub fn secret_files(&self, tell: &mut dyn FnMut(&Path)) {
+        for source in self.sources() {
+            if let SecretSource::File(path) = source {
+                tell(path);
+            }
+        }
+        for path in self.http_headers.iter().flat_map(|header| &header.files) {
+            tell(path);
+        }
+    }
+
+    fn sources(&self) -> Vec<&SecretSource> {
         let mut sources = vec![&self.tls.key];
         sources.extend(self.basic_auth.iter().map(|auth| &auth.password));
         sources.extend(self.authorization.iter().map(|auth| &auth.credentials));
         if let Some(oauth2) = &self.oauth2 {
             sources.extend([&oauth2.client_secret, &oauth2.tls.key]);
         }
-        for source in sources {
+        sources
+    }
+
+    /// Hands each secret that is given in place to `tell`.
+    pub fn secrets(&self, tell: &mut dyn FnMut(&str)) {
+        for source in self.sources() {
             if let SecretSource::Inline(secret) = source {
                 tell(secret.expose());
             }
@@ -59,6 +84,9 @@ impl ClientOptions {
         let proxy = self.proxy.connect_headers.iter().flat_map(|(_, v)| v);
         for secret in headers.chain(proxy) {
             tell(secret.expose());
+        }
+        if let Some(url) = self.proxy.url.as_deref().filter(|url| url.contains('@')) {
+            tell(url);
         }
     }
 }

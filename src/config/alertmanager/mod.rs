@@ -4,11 +4,11 @@
 //! is the business of [`crate::alerting`]'s receivers.
 
 mod integration;
-mod mask;
 mod receiver;
 mod route;
 mod schema;
 mod section;
+mod show;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,7 +40,7 @@ pub struct AlertmanagerConfig {
     pub receivers: Vec<Receiver>,
     /// Globs of template files, as given.
     pub templates: Vec<String>,
-    /// The configuration as it may be shown.
+    /// The configuration as it may be shown: with defaults, without secrets.
     pub original: String,
 }
 
@@ -195,7 +195,7 @@ fn read(
         .map(|interval| interval.name.as_str())
         .collect();
     check_routes(decoder, route_node, &route, &names, &interval_names);
-    Some(AlertmanagerConfig {
+    let mut config = AlertmanagerConfig {
         resolve_timeout: Span::from_ms(
             global
                 .nanoseconds("resolve_timeout")
@@ -210,8 +210,10 @@ fn read(
             .map(|(_, receiver)| receiver)
             .collect(),
         templates,
-        original: mask::print(root, &context.secrets),
-    })
+        original: String::new(),
+    };
+    config.original = show::show(root, &config, syntax);
+    Some(config)
 }
 
 fn read_intervals(fields: &mut yaml::Fields<'_, '_>, decoder: &Decoder) -> Vec<NamedInterval> {
@@ -292,6 +294,8 @@ fn default_global(global: &mut Section) {
             global.default_text(name, default);
         }
     }
+    global.default_http("http_config");
+    global.default_tls("smtp_tls_config");
     if !global.has("smtp_require_tls") {
         global.set("smtp_require_tls", Value::Bool(true));
     }

@@ -165,7 +165,7 @@ fn check_email(options: &Section) -> Result<(), String> {
 }
 
 /// compat: `textproto.CanonicalMIMEHeaderKey`: capitals after hyphens, names with other bytes as they are.
-fn canonical_header(name: &str) -> String {
+pub(super) fn canonical_header(name: &str) -> String {
     let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
     if name.is_empty() || !name.chars().all(token) {
         return name.to_owned();

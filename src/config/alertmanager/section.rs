@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::mask;
 use super::schema::{Schema, Type};
 use crate::config::http_client;
-use crate::config::schema::Record;
+use crate::config::schema::{Out, Record};
 use crate::model::Secret;
 use crate::model::http_client::{ClientOptions, TlsOptions};
 use crate::text::quote::quote;
@@ -46,6 +45,8 @@ pub enum Value {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Section {
     values: BTreeMap<&'static str, Value>,
+    /// How options of HTTP clients and TLS are shown.
+    shown: BTreeMap<&'static str, Vec<(String, Out)>>,
     /// Where it stands.
     pub span: Span,
     /// Whether it was null: upstream takes that for a missing one.
@@ -64,6 +65,7 @@ impl Section {
             match value {
                 Value::Secret(secret) => tell(secret.expose()),
                 Value::Http(options) => options.secrets(tell),
+                Value::Tls(options) => options.secrets(tell),
                 Value::Section(section) => section.secrets(tell),
                 Value::Sections(sections) => {
                     for section in sections {
@@ -176,6 +178,11 @@ impl Section {
         }
     }
 
+    /// How a field with options of an HTTP client or of TLS is shown.
+    pub(super) fn shown(&self, name: &str) -> Option<&[(String, Out)]> {
+        self.shown.get(name).map(Vec::as_slice)
+    }
+
     /// Whether a field is there and says something: upstream's test against the empty value.
     pub fn is_given(&self, name: &str) -> bool {
         match self.values.get(name) {
@@ -192,6 +199,29 @@ impl Section {
             && let Some(value) = global.values.get(global_name)
         {
             self.values.insert(name, value.clone());
+            if let Some(shown) = global.shown.get(global_name) {
+                self.shown.insert(name, shown.clone());
+            }
+        }
+    }
+
+    /// Sets options of an HTTP client unless the section has some.
+    pub(super) fn default_http(&mut self, name: &'static str) {
+        if !self.has(name) {
+            let record = Record::default_of(&http_client::HTTP_CLIENT);
+            let options = Box::new(http_client::options(&record));
+            self.values.insert(name, Value::Http(options));
+            self.shown.insert(name, record.to_out());
+        }
+    }
+
+    /// Sets options of TLS unless the section has some.
+    pub(super) fn default_tls(&mut self, name: &'static str) {
+        if !self.has(name) {
+            let record = Record::default_of(&http_client::TLS);
+            let options = Box::new(http_client::tls_options(&record));
+            self.values.insert(name, Value::Tls(options));
+            self.shown.insert(name, record.to_out());
         }
     }
 
@@ -213,8 +243,8 @@ impl Section {
 pub(super) struct Context<'a> {
     /// Where relative paths begin.
     pub(super) folder: &'a str,
-    /// The places of secrets, for the printed form.
-    pub(super) secrets: Vec<Span>,
+    /// How the options just read are shown.
+    pub(super) shown: Option<Vec<(String, Out)>>,
 }
 
 /// Reads a section; mistakes are reported to the decoder, secrets' places to the context.
@@ -226,6 +256,7 @@ pub(super) fn read(
 ) -> Section {
     let mut section = Section {
         values: BTreeMap::new(),
+        shown: BTreeMap::new(),
         span: node.span,
         is_null: node.is_null(),
     };
@@ -235,6 +266,9 @@ pub(super) fn read(
             && let Some(value) = value(decoder, node, *kind, context)
         {
             section.values.insert(name, value);
+            if let Some(shown) = context.shown.take() {
+                section.shown.insert(name, shown);
+            }
         }
     }
     fields.finish();
@@ -253,17 +287,15 @@ fn value(decoder: &Decoder, node: &Node, kind: Type, context: &mut Context<'_>) 
     Some(match kind {
         Type::Bool => Value::Bool(decoder.bool(node)?),
         Type::Text => Value::Text(decoder.string(node)?),
-        Type::Secret => {
-            context.secrets.push(node.span);
-            Value::Secret(Secret::new(decoder.string(node)?))
-        }
+        Type::Secret => Value::Secret(Secret::new(decoder.string(node)?)),
         Type::Url => Value::Text(url(decoder, node)?),
         Type::SecretUrl | Type::TemplateUrl => {
-            context.secrets.push(node.span);
             let text = decoder.string(node)?;
             let template = matches!(kind, Type::TemplateUrl);
             let free = text == "<secret>" || (template && (text.is_empty() || text.contains("{{")));
             if !free && let Err(why) = check_url(&text) {
+                // The address is the secret.
+                let why = why.replace(&quote(&text), "\"<secret>\"");
                 let why = if template {
                     format!("invalid URL: {why}")
                 } else {
@@ -284,17 +316,17 @@ fn value(decoder: &Decoder, node: &Node, kind: Type, context: &mut Context<'_>) 
         Type::AnyMap => Value::Any(Json::Object(decoder.json_map(node))),
         Type::Any => Value::Any(decoder.json(node)),
         Type::Http => {
-            mask::http_secrets(node, &mut context.secrets);
             let mut record = Record::read(decoder, node, &http_client::HTTP_CLIENT);
             http_client::check(decoder, &mut record);
             record.set_directory(context.folder);
+            context.shown = Some(record.to_out());
             Value::Http(Box::new(http_client::options(&record)))
         }
         Type::Tls => {
-            mask::http_secrets(node, &mut context.secrets);
             let mut record = Record::read(decoder, node, &http_client::TLS);
             http_client::check_tls(decoder, &record);
             record.set_directory(context.folder);
+            context.shown = Some(record.to_out());
             Value::Tls(Box::new(http_client::tls_options(&record)))
         }
         Type::Section(schema) => Value::Section(read(decoder, node, schema, context)),
@@ -319,6 +351,7 @@ fn value(decoder: &Decoder, node: &Node, kind: Type, context: &mut Context<'_>) 
 fn short_form(node: &Node, field: &'static str, value: Value) -> Section {
     Section {
         values: BTreeMap::from([(field, value)]),
+        shown: BTreeMap::new(),
         span: node.span,
         is_null: false,
     }

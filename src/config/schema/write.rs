@@ -14,7 +14,7 @@ use crate::config::go_url;
 const WIDTH: usize = 80;
 
 /// A tree to print.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Out {
     /// Printed as it is.
     Word(String),

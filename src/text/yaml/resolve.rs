@@ -70,14 +70,23 @@ pub fn plain_means_text(text: &str) -> bool {
         && !is_base60(text)
 }
 
-/// Digits in groups as `12:30`, which YAML 1.1 readers take for a number.
+/// Digits in groups as `12:30`, which YAML 1.1 readers take for a number: the groups after the first go up
+/// to 59, and a fraction may follow.
 fn is_base60(text: &str) -> bool {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    digits.contains(':')
-        && digits.starts_with(|c: char| c.is_ascii_digit())
-        && digits
-            .split(':')
-            .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let Some((first, groups)) = whole.split_once(':') else {
+        return false;
+    };
+    let digit_or_line = |b: u8| b.is_ascii_digit() || b == b'_';
+    first.starts_with(|c: char| c.is_ascii_digit())
+        && first.bytes().all(digit_or_line)
+        && fraction.bytes().all(digit_or_line)
+        && groups.split(':').all(|group| match group.as_bytes() {
+            [one] => one.is_ascii_digit(),
+            [b'0'..=b'5', one] => one.is_ascii_digit(),
+            _ => false,
+        })
 }
 
 fn is_date(text: &str) -> bool {
