@@ -1,6 +1,6 @@
-//! kill -9 of the running program while it scrapes, takes pushes and evaluates rules: what a query has shown and what
-//! was acknowledged is there after each restart, and alerts go on from where they were. `WATCHFIRE_KILLS=200` kills
-//! more often and says how it went.
+//! kill -9 of the running program while it scrapes, takes pushes, evaluates rules and notifies: what a query has
+//! shown and what was acknowledged is there after each restart, and alerts go on from where they were.
+//! `WATCHFIRE_KILLS=200` kills more often and says how it went.
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -11,6 +11,8 @@
     reason = "modules of a test binary have nobody outside"
 )]
 
+#[path = "durability/alerts.rs"]
+mod alerts;
 mod support;
 
 use std::collections::BTreeMap;

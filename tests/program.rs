@@ -9,10 +9,16 @@
     reason = "real processes live on the real clock and disk"
 )]
 
+#[path = "program/api_v2.rs"]
+mod api_v2;
 #[path = "program/discovery.rs"]
 mod discovery;
 #[path = "program/hostile.rs"]
 mod hostile;
+#[path = "program/receivers.rs"]
+mod receivers;
+#[path = "program/secrets.rs"]
+mod secrets;
 mod support;
 
 use std::collections::BTreeMap;

@@ -23,9 +23,8 @@ mod time_interval;
 pub use error::Error;
 pub use inhibit::{InhibitRule, InhibitSource, Inhibition, Inhibitor};
 pub use matchers::{Matcher, Matchers};
-pub use notification::{
-    Action, Notification, NotifyReason, Verdict, compare_alerts, compare_label_sets,
-};
+use notification::sort_alerts;
+pub use notification::{Action, Notification, NotifyReason, Verdict, compare_label_sets};
 pub use route::{GroupBy, Route, RouteOptions, RouteTree, label_set_text};
 pub use router::Router;
 pub use silence::{Silence, SilenceLimits, SilenceNote, SilenceState, Silences};

@@ -63,7 +63,7 @@ pub struct Notification {
     pub route_labels: Vec<(String, String)>,
     /// The alerts in upstream's order; firing ones are without end ([`WallTime::ZERO`]). Resolved ones
     /// are among them only if the integration wants them.
-    pub alerts: Vec<Alert>,
+    pub alerts: Arc<[Alert]>,
     /// Why it is sent.
     pub reason: NotifyReason,
     /// When the group was flushed.
@@ -105,17 +105,22 @@ pub enum Action {
     },
 }
 
-/// Upstream's order of alerts in a notification: by job, instance, then the whole label set.
-pub fn compare_alerts(a: &Labels, b: &Labels) -> Ordering {
-    for name in ["job", "instance"] {
-        match (a.get(name), b.get(name)) {
-            (Some(a), Some(b)) if a != b => return a.cmp(b),
-            (Some(_), None) => return Ordering::Less,
-            (None, Some(_)) => return Ordering::Greater,
-            _ => {}
-        }
+/// Sorts into upstream's order of alerts in a notification: by job, instance, then the whole label set;
+/// a set without the label comes after those with it.
+pub(super) fn sort_alerts<T>(items: &mut Vec<T>, labels: impl Fn(&T) -> &Labels) {
+    fn key(labels: &Labels) -> (bool, Option<&str>, bool, Option<&str>) {
+        let [job, instance] = ["job", "instance"].map(|name| labels.get(name));
+        (job.is_none(), job, instance.is_none(), instance)
     }
-    compare_label_sets(a, b)
+    let mut order: Vec<usize> = (0..items.len()).collect();
+    let keys: Vec<_> = items.iter().map(|item| key(labels(item))).collect();
+    order.sort_by(|a, b| {
+        keys[*a]
+            .cmp(&keys[*b])
+            .then_with(|| compare_label_sets(labels(&items[*a]), labels(&items[*b])))
+    });
+    let mut taken: Vec<Option<T>> = std::mem::take(items).into_iter().map(Some).collect();
+    items.extend(order.into_iter().filter_map(|at| taken[at].take()));
 }
 
 /// compat: `LabelSet.Before`: fewer labels first, then name by name; a set that lacks a name that the
@@ -148,14 +153,14 @@ mod tests {
 
     #[test]
     fn alerts_sort_by_job_and_instance_first() {
-        let mut all = [
+        let mut all = vec![
             labels(&[("a", "1"), ("b", "2")]),
             labels(&[("z", "1")]),
             labels(&[("instance", "2"), ("job", "x")]),
             labels(&[("instance", "1"), ("job", "x"), ("zz", "1")]),
             labels(&[("instance", "0")]),
         ];
-        all.sort_by(compare_alerts);
+        sort_alerts(&mut all, |labels| labels);
         let text: Vec<String> = all.iter().map(ToString::to_string).collect();
         assert_eq!(
             text,

@@ -1,5 +1,7 @@
 //! The notification log: what each integration was last told about each group.
 
+use std::sync::Arc;
+
 use hashbrown::HashMap;
 
 use super::NotifyReason;
@@ -11,9 +13,9 @@ use crate::time::{Span, WallTime};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogEntry {
     /// Hashes of the alerts that fired, sorted.
-    pub firing: Vec<u64>,
+    pub firing: Arc<[u64]>,
     /// Hashes of the alerts that had ended, sorted.
-    pub resolved: Vec<u64>,
+    pub resolved: Arc<[u64]>,
     /// When it was told.
     pub timestamp: WallTime,
     /// When this may be forgotten.
@@ -141,8 +143,8 @@ mod tests {
         later_s: i64,
     ) -> Option<NotifyReason> {
         let entry = entry.map(|(firing, resolved)| LogEntry {
-            firing: firing.to_vec(),
-            resolved: resolved.to_vec(),
+            firing: firing.into(),
+            resolved: resolved.into(),
             timestamp: T,
             expires_at: T,
         });
@@ -190,8 +192,8 @@ mod tests {
         log.put(
             key.clone(),
             LogEntry {
-                firing: vec![],
-                resolved: vec![],
+                firing: [].into(),
+                resolved: [].into(),
                 timestamp: T,
                 expires_at: T,
             },

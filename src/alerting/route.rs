@@ -26,6 +26,14 @@ impl Default for GroupBy {
 }
 
 impl GroupBy {
+    /// The fingerprint of the labels that [`Self::group_labels`] gives, without making them.
+    pub fn fingerprint(&self, alert: &Labels) -> u64 {
+        match self {
+            Self::All => alert.fingerprint(),
+            Self::Labels(names) => alert.fingerprint_of(|name| names.contains(name)),
+        }
+    }
+
     /// The labels of the group that an alert belongs to.
     pub fn group_labels(&self, alert: &Labels) -> Labels {
         match self {
@@ -146,9 +154,10 @@ pub struct RouteTree {
 }
 
 /// A route with so many children is not tried one by one.
-const INDEXED_CHILDREN_MIN: usize = 16;
+const INDEXED_CHILDREN_MIN: usize = 8;
 
-/// Children by the first matcher that asks for one certain value.
+/// Children by a matcher that asks for one certain value: of several the one that fewest children before
+/// it were found by.
 #[derive(Debug, Clone, PartialEq, Default)]
 struct ChildIndex {
     /// By name, then by value, the children's positions.
@@ -159,7 +168,11 @@ struct ChildIndex {
 impl ChildIndex {
     fn add(&mut self, position: usize, matchers: &Matchers) {
         let certain = |m: &&Matcher| m.op == MatchOp::Equal && !m.value.is_empty();
-        match matchers.0.iter().find(certain) {
+        let taken = |m: &&Matcher| {
+            let positions = self.by_value.get(&m.name).and_then(|v| v.get(&m.value));
+            positions.map_or(0, Vec::len)
+        };
+        match matchers.0.iter().filter(certain).min_by_key(taken) {
             Some(m) => self
                 .by_value
                 .entry(m.name.clone())

@@ -179,7 +179,8 @@ pub struct Silences {
     index: Index,
 }
 
-/// Silences by the first matcher of each set that asks for one certain value.
+/// Silences by a matcher of each set that asks for one certain value: of several the one that fewest
+/// silences before it were found by, so that a label that all have in common tells them apart no worse.
 #[derive(Debug, Default)]
 struct Index {
     by_value: HashMap<(String, String), Vec<u64>>,
@@ -390,7 +391,11 @@ impl Index {
     fn add(&mut self, at: u64, silence: &Silence) {
         for set in &silence.matcher_sets {
             let certain = |m: &&Matcher| m.op == MatchOp::Equal && !m.value.is_empty();
-            match set.0.iter().find(certain) {
+            let taken = |m: &&Matcher| {
+                let by_value = self.by_value.get(&Pair(&m.name, &m.value));
+                by_value.map_or(0, Vec::len)
+            };
+            match set.0.iter().filter(certain).min_by_key(taken) {
                 Some(m) => self
                     .by_value
                     .entry((m.name.clone(), m.value.clone()))

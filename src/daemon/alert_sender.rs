@@ -290,7 +290,7 @@ fn payload(alert: &Alert) -> Value {
         "annotations": crate::http::json::labels(&alert.annotations),
         "endsAt": alert.ends_at.to_string(),
         "startsAt": alert.starts_at.to_string(),
-        "generatorURL": alert.generator_url,
+        "generatorURL": &*alert.generator_url,
         "labels": crate::http::json::labels(&alert.labels),
     })
 }
@@ -320,7 +320,7 @@ mod tests {
             annotations: Labels::empty(),
             starts_at: WallTime::from_ms(1_700_000_000_000),
             ends_at: WallTime::from_ms(1_700_000_240_000),
-            generator_url: "http://us/graph".to_owned(),
+            generator_url: "http://us/graph".into(),
             updated_at: WallTime::ZERO,
             timeout: false,
         }

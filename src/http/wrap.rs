@@ -5,12 +5,14 @@ use std::io::Write as _;
 
 use axum::body::{Body, HttpBody, to_bytes};
 use axum::extract::{MatchedPath, Path, Request, State as Extract};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header, response};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use futures_util::StreamExt as _;
+use futures_util::stream;
 
 use super::{ErrorKind, Failure, Params, Reply, State, plain};
 
@@ -226,9 +228,11 @@ pub(super) async fn compressed(request: Request, next: Next) -> Response {
         return response;
     }
     let (mut parts, body) = response.into_parts();
-    // Streams have no exact size; they go out as they are.
     let size = HttpBody::size_hint(&body).exact().map(|n| n as usize);
-    if size.is_none_or(|n| n < COMPRESS_FROM) {
+    let Some(size) = size else {
+        return packed_stream(parts, body);
+    };
+    if size < COMPRESS_FROM {
         return Response::from_parts(parts, body);
     }
     let Ok(bytes) = to_bytes(body, usize::MAX).await else {
@@ -239,7 +243,7 @@ pub(super) async fn compressed(request: Request, next: Next) -> Response {
         let packed = packer.write_all(&bytes).and_then(|()| packer.finish());
         packed.map_err(|_| bytes)
     };
-    let packed = if size.is_some_and(|n| n > PACK_ELSEWHERE_FROM) {
+    let packed = if size > PACK_ELSEWHERE_FROM {
         match tokio::task::spawn_blocking(pack).await {
             Ok(packed) => packed,
             Err(_) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
@@ -249,15 +253,48 @@ pub(super) async fn compressed(request: Request, next: Next) -> Response {
     };
     match packed {
         Ok(packed) => {
-            parts.headers.remove(header::CONTENT_LENGTH);
-            parts
-                .headers
-                .insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            parts
-                .headers
-                .append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+            say_packed(&mut parts.headers);
             Response::from_parts(parts, Body::from(packed))
         }
         Err(bytes) => Response::from_parts(parts, Body::from(bytes)),
     }
+}
+
+fn say_packed(headers: &mut HeaderMap) {
+    headers.remove(header::CONTENT_LENGTH);
+    headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    headers.append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+}
+
+/// Packs an answer that is still being written, piece by piece.
+fn packed_stream(mut parts: response::Parts, body: Body) -> Response {
+    // Whoever listens to events wants each one as it comes.
+    let kind = parts.headers.get(header::CONTENT_TYPE);
+    if kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream")) {
+        return Response::from_parts(parts, body);
+    }
+    say_packed(&mut parts.headers);
+    let packer = GzEncoder::new(Vec::new(), Compression::fast());
+    let state = Some((body.into_data_stream(), packer));
+    let pieces = stream::unfold(state, |state| async {
+        let (mut pieces, mut packer) = state?;
+        loop {
+            let piece = match pieces.next().await {
+                Some(Ok(piece)) => piece,
+                Some(Err(error)) => return Some((Err(std::io::Error::other(error)), None)),
+                None => return Some((packer.finish(), None)),
+            };
+            let packed = tokio::task::spawn_blocking(move || {
+                let written = packer.write_all(&piece);
+                let packed = std::mem::take(packer.get_mut());
+                written.map(|()| (packed, packer))
+            });
+            match packed.await.map_err(std::io::Error::other).flatten() {
+                Ok((packed, left)) if packed.is_empty() => packer = left,
+                Ok((packed, packer)) => return Some((Ok(packed), Some((pieces, packer)))),
+                Err(error) => return Some((Err(error), None)),
+            }
+        }
+    });
+    Response::from_parts(parts, Body::from_stream(pieces))
 }

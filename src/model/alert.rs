@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::Labels;
 use crate::time::WallTime;
 
@@ -13,7 +15,7 @@ pub struct Alert {
     /// When it ended, or is taken to end if nobody renews it.
     pub ends_at: WallTime,
     /// Where the alert came from; empty when the sender did not say.
-    pub generator_url: String,
+    pub generator_url: Arc<str>,
     /// When it was last received.
     pub updated_at: WallTime,
     /// Whether `ends_at` was set by `resolve_timeout` and not by the sender.

@@ -44,7 +44,7 @@ impl Labels {
             }
         }
         kept.retain(|(_, value)| !value.is_empty());
-        Self::from_sorted(kept)
+        Self::from_sorted_slice(&kept)
     }
 
     /// As [`Self::from_pairs`], but empty values stay: for annotations, where an empty text is one.
@@ -128,7 +128,17 @@ impl Labels {
 
     /// The value of a label.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.iter().find(|(n, _)| *n == name).map(|(_, v)| v)
+        let inner = self.0.as_deref()?;
+        let (bytes, wanted) = (inner.text.as_bytes(), name.as_bytes());
+        let mut start = 0;
+        for ends in inner.ends.chunks_exact(2) {
+            let [name_end, value_end] = [ends[0] as usize, ends[1] as usize];
+            if name_end - start == wanted.len() && bytes.get(start..name_end) == Some(wanted) {
+                return inner.text.get(name_end..value_end);
+            }
+            start = value_end;
+        }
+        None
     }
 
     /// Whether the label is there.
@@ -184,7 +194,26 @@ impl Labels {
     /// Alertmanager's `LabelSet.Fingerprint`: FNV-1a over names and values, each followed by 0xff.
     pub fn fingerprint(&self) -> u64 {
         let mut hash = Fnv64::default();
+        let Some(inner) = self.0.as_deref() else {
+            return hash.finish();
+        };
+        let mut start = 0;
+        for end in &inner.ends {
+            let end = *end as usize;
+            hash.write(inner.text.as_bytes().get(start..end).unwrap_or_default());
+            hash.write(&[0xff]);
+            start = end;
+        }
+        hash.finish()
+    }
+
+    /// As [`Self::fingerprint`], of the labels whose names `keep` accepts.
+    pub fn fingerprint_of(&self, mut keep: impl FnMut(&str) -> bool) -> u64 {
+        let mut hash = Fnv64::default();
         for (name, value) in self {
+            if !keep(name) {
+                continue;
+            }
             hash.write(name.as_bytes());
             hash.write(&[0xff]);
             hash.write(value.as_bytes());

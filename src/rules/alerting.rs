@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::state::RuleState;
 use super::{ActiveAlert, AlertState, Error, EvalContext, Expansion, Point, table_link};
@@ -201,7 +202,8 @@ impl AlertingRule {
         interval: Span,
         external_url: &str,
     ) -> Vec<Alert> {
-        let generator_url = format!("{external_url}{}", table_link(&self.options.query));
+        let generator_url: Arc<str> =
+            format!("{external_url}{}", table_link(&self.options.query)).into();
         let mut due = Vec::new();
         for alert in self.active.values_mut() {
             if !needs_sending(alert, now, resend_delay) {
@@ -217,7 +219,7 @@ impl AlertingRule {
                 annotations: alert.annotations.clone(),
                 starts_at: alert.fired_at.map_or(WallTime::ZERO, WallTime::from),
                 ends_at: WallTime::from(alert.resolved_at.unwrap_or(valid_until)),
-                generator_url: generator_url.clone(),
+                generator_url: Arc::clone(&generator_url),
                 updated_at: WallTime::from(now),
                 timeout: alert.resolved_at.is_none(),
             });

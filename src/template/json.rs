@@ -75,7 +75,7 @@ fn object<'a>(
 pub(crate) fn string(out: &mut String, text: &str) {
     out.push('"');
     let mut rest = text;
-    while let Some(at) = rest.find(is_escaped) {
+    while let Some(at) = next_escaped(rest) {
         let (plain, special) = rest.split_at(at);
         out.push_str(plain);
         let mut chars = special.chars();
@@ -98,8 +98,37 @@ pub(crate) fn string(out: &mut String, text: &str) {
     out.push('"');
 }
 
-fn is_escaped(c: char) -> bool {
-    c < ' ' || matches!(c, '"' | '\\' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}')
+/// Bytes that are escaped, or may begin a character that is.
+const SUSPECTS: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut at = 0;
+    while at < 0x20 {
+        table[at] = true;
+        at += 1;
+    }
+    table[b'"' as usize] = true;
+    table[b'\\' as usize] = true;
+    table[b'<' as usize] = true;
+    table[b'>' as usize] = true;
+    table[b'&' as usize] = true;
+    // The first byte of the line and paragraph separators.
+    table[0xe2] = true;
+    table
+};
+
+/// Where the first character stands that is escaped.
+fn next_escaped(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut from = 0;
+    loop {
+        let suspect = |b: &u8| SUSPECTS[usize::from(*b)];
+        let at = from + bytes.get(from..)?.iter().position(suspect)?;
+        let separator = matches!(bytes.get(at..at + 3), Some([0xe2, 0x80, 0xa8 | 0xa9]));
+        if bytes[at] != 0xe2 || separator {
+            return Some(at);
+        }
+        from = at + 1;
+    }
 }
 
 /// A number as Go writes it: the exponent form below 1e-6 and from 1e21 on.

@@ -79,7 +79,7 @@ fn alerts(json: &Json) -> Vec<Alert> {
             annotations: set(&alert["annotations"]),
             starts_at: time(alert, "startsAt"),
             ends_at: time(alert, "endsAt"),
-            generator_url: alert["generatorURL"].as_str().unwrap().to_owned(),
+            generator_url: alert["generatorURL"].as_str().unwrap().into(),
             updated_at: WallTime::ZERO,
             timeout: false,
         })
@@ -181,6 +181,7 @@ impl World {
                     status: 200,
                     headers: Vec::new(),
                     body: b"ok".to_vec(),
+                    whole: true,
                 }),
             };
             match integration.next(&ctx, notification, &mut stage, reply) {

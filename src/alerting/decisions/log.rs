@@ -1,26 +1,38 @@
 //! The decision record on disk, so that a restart does not forget why somebody was (not) told.
 //!
 //! The folder holds files `decisions-NNNNNNNN` of frames ([`crate::codec::frame`], the salt being the
-//! file's number), each a decision when it was first made. A file is closed when it holds a quarter of the
-//! bound; the oldest goes when what follows it fills the bound, or when all of it is too old. Nothing is
-//! synced: after a power cut the last moments may be missing. A disk that fails costs decisions, never a notification.
+//! file's number). A frame says what one stage decided about some alerts: time, place, stage, alerts. A
+//! place is a number that counts from 0 in each file; the first frame that names one spells it out, and so
+//! it is with an alert's labels, which later frames of the file leave out. A file is closed when it holds a
+//! quarter of the bound; the oldest goes when what follows it fills the bound, or when all of it is too
+//! old. Nothing is synced: after a power cut the last moments may be missing. A disk that fails costs
+//! decisions, never a notification.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::{Decision, Stage};
+use hashbrown::{HashMap, HashSet};
+
+use super::{Decision, Place, Stage};
 use crate::alerting::NotifyReason;
 use crate::alerting::journal::{put_labels, put_time, read_labels, read_time};
 use crate::alerting::silence::SilenceNote;
 use crate::codec::frame::{self, Frames};
 use crate::codec::{Error, Reader, put_str, put_u64, put_varint};
 use crate::disk::{self, Disk, File};
+use crate::model::Labels;
 use crate::time::WallTime;
 
 /// How many files hold what the bound allows.
 const FILES: usize = 4;
 /// What waits for the next commit at most.
 const BUFFER_BYTES_MAX: usize = 1 << 20;
+/// The kind of the frames.
+const KIND: u8 = 2;
+/// Decisions of one moment that are gathered into frames side by side.
+const OPEN_MAX: usize = 16;
+/// Alerts in one frame.
+const ALERTS_MAX: usize = 4096;
 
 /// The files and what has not been written yet.
 #[derive(Debug)]
@@ -36,6 +48,8 @@ pub(super) struct DecisionLog {
     /// Decisions in the open file.
     held: usize,
     last: WallTime,
+    known: Known,
+    open: Vec<Batch>,
     buffer: Vec<u8>,
 }
 
@@ -46,6 +60,31 @@ struct Closed {
     held: usize,
     /// When its last decision was made.
     last: WallTime,
+}
+
+/// What the open file has spelt out.
+#[derive(Debug, Default)]
+struct Known {
+    places: HashMap<Arc<Place>, u64>,
+    alerts: HashSet<u64>,
+}
+
+/// What one stage decided about some alerts at one moment.
+#[derive(Debug)]
+struct Batch {
+    at: WallTime,
+    place: Arc<Place>,
+    stage: Arc<Stage>,
+    alerts: Vec<(u64, Labels)>,
+}
+
+impl Batch {
+    fn takes(&self, decision: &Decision) -> bool {
+        Arc::ptr_eq(&self.stage, &decision.verdict)
+            && Arc::ptr_eq(&self.place, &decision.place)
+            && self.at == decision.at
+            && self.alerts.len() < ALERTS_MAX
+    }
 }
 
 impl DecisionLog {
@@ -73,6 +112,8 @@ impl DecisionLog {
             bound,
             held: 0,
             last: WallTime::ZERO,
+            known: Known::default(),
+            open: Vec::new(),
             buffer: Vec::new(),
         };
         for number in numbers {
@@ -92,14 +133,19 @@ impl DecisionLog {
         let bytes = file.read_all()?;
         let mut frames = Frames::new(&bytes, 0, self.number);
         (self.sequence, self.held) = (0, 0);
+        let mut names = Names::default();
         for frame in frames.by_ref() {
             self.sequence = frame.sequence + 1;
-            self.held += 1;
-            if let Ok(decision) = decode(frame.payload) {
-                self.last = decision.at;
-                replay(decision);
+            // Another version's frames say nothing to us.
+            if frame.kind == KIND {
+                let _ = names.decode(frame.payload, |decision| {
+                    self.held += 1;
+                    self.last = decision.at;
+                    replay(decision);
+                });
             }
         }
+        self.known = names.into_known();
         let good = frames.offset() as u64;
         if good < bytes.len() as u64 {
             file.truncate(good)?;
@@ -115,32 +161,59 @@ impl DecisionLog {
 
     /// Adds a decision to the next [`Self::commit`].
     pub(super) fn push(&mut self, decision: &Decision) {
-        if self.buffer.len() > BUFFER_BYTES_MAX {
-            self.commit();
+        let alert = (decision.fingerprint, decision.labels.clone());
+        if let Some(batch) = self.open.iter_mut().find(|batch| batch.takes(decision)) {
+            batch.alerts.push(alert);
+            return;
         }
-        let start = frame::begin(&mut self.buffer);
-        encode(&mut self.buffer, decision);
-        if frame::finish(&mut self.buffer, start, self.number, 1, self.sequence) {
-            self.sequence += 1;
-            self.held += 1;
-            self.last = decision.at;
+        if self.open.len() >= OPEN_MAX {
+            self.gather();
         }
+        self.open.push(Batch {
+            at: decision.at,
+            place: Arc::clone(&decision.place),
+            stage: Arc::clone(&decision.verdict),
+            alerts: vec![alert],
+        });
+    }
+
+    /// Turns what was pushed into frames, and begins another file when this one holds its part.
+    fn gather(&mut self) {
+        for batch in std::mem::take(&mut self.open) {
+            let start = frame::begin(&mut self.buffer);
+            self.known.encode(&mut self.buffer, &batch);
+            if frame::finish(&mut self.buffer, start, self.number, KIND, self.sequence) {
+                self.sequence += 1;
+                self.held += batch.alerts.len();
+                self.last = batch.at;
+            }
+            if self.buffer.len() > BUFFER_BYTES_MAX {
+                self.write();
+            }
+        }
+        if self.held > 0 && self.held >= self.bound / FILES {
+            self.write();
+            self.close_file();
+            let _ = self.begin_file();
+        }
+    }
+
+    fn write(&mut self) {
+        if self.buffer.is_empty() {
+            return;
+        }
+        if let Some(file) = &self.file
+            && file.append(&self.buffer).is_err()
+        {
+            self.file = None;
+        }
+        self.buffer.clear();
     }
 
     /// Hands what was pushed to the operating system.
     pub(super) fn commit(&mut self) {
-        if !self.buffer.is_empty() {
-            if let Some(file) = &self.file
-                && file.append(&self.buffer).is_err()
-            {
-                self.file = None;
-            }
-            self.buffer.clear();
-        }
-        if self.held > 0 && self.held >= self.bound / FILES {
-            self.close_file();
-            let _ = self.begin_file();
-        }
+        self.gather();
+        self.write();
         let held = |log: &Self| log.held + log.closed.iter().map(|file| file.held).sum::<usize>();
         while self
             .closed
@@ -176,6 +249,7 @@ impl DecisionLog {
         self.number += 1;
         self.sequence = 0;
         self.held = 0;
+        self.known = Known::default();
         self.file = None;
         self.file = Some(self.disk.create(&self.path(self.number))?);
         Ok(())
@@ -193,14 +267,80 @@ impl DecisionLog {
     }
 }
 
-fn encode(out: &mut Vec<u8>, decision: &Decision) {
-    put_time(out, decision.at);
-    put_u64(out, decision.fingerprint);
-    put_labels(out, &decision.labels);
-    put_str(out, &decision.group_key);
-    put_str(out, &decision.receiver);
-    put_str(out, &decision.integration);
-    match &decision.verdict {
+impl Known {
+    fn encode(&mut self, out: &mut Vec<u8>, batch: &Batch) {
+        put_time(out, batch.at);
+        let next = self.places.len() as u64;
+        let place = *self.places.entry(Arc::clone(&batch.place)).or_insert(next);
+        put_varint(out, place);
+        if place == next {
+            put_str(out, &batch.place.group_key);
+            put_str(out, &batch.place.receiver);
+            put_str(out, &batch.place.integration);
+        }
+        put_stage(out, &batch.stage);
+        put_varint(out, batch.alerts.len() as u64);
+        for (fingerprint, labels) in &batch.alerts {
+            put_u64(out, *fingerprint);
+            let new = self.alerts.insert(*fingerprint);
+            out.push(u8::from(new));
+            if new {
+                put_labels(out, labels);
+            }
+        }
+    }
+}
+
+/// What a file that is being read has spelt out.
+#[derive(Debug, Default)]
+struct Names {
+    places: Vec<Arc<Place>>,
+    alerts: HashMap<u64, Labels>,
+}
+
+impl Names {
+    fn decode(&mut self, payload: &[u8], mut replay: impl FnMut(Decision)) -> Result<(), Error> {
+        let r = &mut Reader::new(payload);
+        let at = read_time(r)?;
+        let number = usize::try_from(r.varint()?).map_err(|_| Error::Invalid("place"))?;
+        if number == self.places.len() {
+            self.places.push(Arc::new(Place {
+                group_key: r.str()?.into(),
+                receiver: r.str()?.into(),
+                integration: r.str()?.into(),
+            }));
+        }
+        let place = self.places.get(number).ok_or(Error::Invalid("place"))?;
+        let stage = Arc::new(stage(r)?);
+        for _ in 0..r.count(9)? {
+            let fingerprint = r.u64()?;
+            if r.u8()? != 0 {
+                self.alerts.insert(fingerprint, read_labels(r)?);
+            }
+            let labels = self.alerts.get(&fingerprint);
+            replay(Decision {
+                at,
+                last: at,
+                count: 1,
+                fingerprint,
+                labels: labels.ok_or(Error::Invalid("alert"))?.clone(),
+                place: Arc::clone(place),
+                verdict: Arc::clone(&stage),
+            });
+        }
+        Ok(())
+    }
+
+    fn into_known(self) -> Known {
+        Known {
+            places: self.places.into_iter().zip(0..).collect(),
+            alerts: self.alerts.into_keys().collect(),
+        }
+    }
+}
+
+fn put_stage(out: &mut Vec<u8>, stage: &Stage) {
+    match stage {
         Stage::Received { resolved } => out.extend([0, u8::from(*resolved)]),
         Stage::Grouped { flush_at } => {
             out.push(1);
@@ -258,22 +398,6 @@ fn put_names(out: &mut Vec<u8>, kind: u8, names: &[String]) {
     for name in names {
         put_str(out, name);
     }
-}
-
-fn decode(payload: &[u8]) -> Result<Decision, Error> {
-    let r = &mut Reader::new(payload);
-    let at = read_time(r)?;
-    Ok(Decision {
-        at,
-        last: at,
-        count: 1,
-        fingerprint: r.u64()?,
-        labels: read_labels(r)?,
-        group_key: r.str()?.into(),
-        receiver: r.str()?.into(),
-        integration: r.str()?.into(),
-        verdict: stage(r)?,
-    })
 }
 
 fn stage(r: &mut Reader<'_>) -> Result<Stage, Error> {
@@ -388,10 +512,12 @@ mod tests {
             count: 1,
             fingerprint: 7,
             labels: Labels::from_pairs([("alertname", "Down")]),
-            group_key: "g".into(),
-            receiver: "r".into(),
-            integration: "i/0".into(),
-            verdict,
+            place: Arc::new(Place {
+                group_key: "g".into(),
+                receiver: "r".into(),
+                integration: "i/0".into(),
+            }),
+            verdict: Arc::new(verdict),
         }
     }
 
@@ -410,6 +536,46 @@ mod tests {
             log.push(decision);
         }
         log.commit();
+        assert_eq!(open(&disk, 1000).1, all);
+    }
+
+    #[test]
+    fn alerts_and_places_are_spelt_out_once_in_each_file() {
+        let disk = MemoryDisk::new();
+        let (mut log, _) = open(&disk, 1000);
+        let mut sizes = Vec::new();
+        for s in 0..3 {
+            if s == 2 {
+                // A restart goes on with what the file has spelt out.
+                log = open(&disk, 1000).0;
+            }
+            let before = disk.used();
+            log.push(&decision(s, Stage::Superseded));
+            log.commit();
+            sizes.push(disk.used() - before);
+        }
+        assert!(sizes[1] < sizes[0] && sizes[2] == sizes[1], "{sizes:?}");
+        assert_eq!(open(&disk, 1000).1.len(), 3);
+    }
+
+    #[test]
+    fn decisions_of_one_moment_share_a_frame() {
+        let disk = MemoryDisk::new();
+        let (mut log, _) = open(&disk, 1000);
+        let first = decision(1, Stage::Superseded);
+        let mut all = Vec::new();
+        for fingerprint in 0..50 {
+            let labels = Labels::from_pairs([("n", fingerprint.to_string())]);
+            let decision = Decision {
+                fingerprint,
+                labels,
+                ..first.clone()
+            };
+            log.push(&decision);
+            all.push(decision);
+        }
+        log.commit();
+        assert_eq!(log.sequence, 1);
         assert_eq!(open(&disk, 1000).1, all);
     }
 
@@ -450,7 +616,7 @@ mod tests {
 
         #[test]
         fn no_bytes_hurt(bytes in prop::collection::vec(any::<u8>(), 0..96)) {
-            let _ = decode(&bytes);
+            let _ = Names::default().decode(&bytes, |_| {});
         }
     }
 }

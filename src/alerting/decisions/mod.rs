@@ -1,21 +1,24 @@
 //! The decision record: what each stage decided about each alert, so that "why was I (not) paged?" has
 //! an answer. Bounded by count and age; the oldest go first. `log` keeps it over a restart.
+//!
+//! Alerts come in by the hundred thousand and each meets several stages, so a decision is a few words that
+//! share what decisions have in common: labels per alert, a place per group and integration, a stage per
+//! flush. The decisions about one alert are a chain from the newest back.
 
 mod log;
+mod stage;
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::NotifyReason;
-use super::silence::SilenceNote;
 use crate::disk::Disk;
 use crate::model::Labels;
 use crate::time::{Span, WallTime};
 
 use log::DecisionLog;
+pub use stage::Stage;
 
 /// How much is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,126 +43,6 @@ impl Default for DecisionLimits {
     }
 }
 
-/// What a stage decided.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stage {
-    /// The alert came in, firing or with its end.
-    Received {
-        /// Whether it had ended.
-        resolved: bool,
-    },
-    /// The alert joined a group.
-    Grouped {
-        /// When the group is flushed next.
-        flush_at: WallTime,
-    },
-    /// A rule inhibits it.
-    Inhibited {
-        /// The rule in words: number, name, matchers.
-        rule: Arc<str>,
-        /// The labels of the alerts that inhibit, one for each source of the rule.
-        by: Vec<Labels>,
-    },
-    /// The route is only active in these intervals.
-    Inactive(Vec<String>),
-    /// The route is muted in these intervals.
-    Muted(Vec<String>),
-    /// These silences hold.
-    Silenced(Vec<Arc<SilenceNote>>),
-    /// The integration was told the same at that time.
-    Deduplicated {
-        /// When it was told; `None` when there was nothing to tell.
-        since: Option<WallTime>,
-    },
-    /// A delivery begins.
-    Intended(NotifyReason),
-    /// The receiver has it, after so many attempts.
-    Sent {
-        /// Attempts, the successful one included.
-        attempts: u32,
-    },
-    /// An attempt failed; another follows.
-    Failed {
-        /// What went wrong.
-        reason: String,
-        /// When it is tried again.
-        retry_at: WallTime,
-    },
-    /// The receiver will never take it.
-    Refused {
-        /// What went wrong.
-        reason: String,
-    },
-    /// A later flush took its place.
-    Superseded,
-    /// The fallback receiver is told, because this integration could not be reached.
-    FallenBack {
-        /// Receiver and integration that were not reached: `team/webhook/0`.
-        from: Arc<str>,
-    },
-}
-
-impl Stage {
-    /// One word for it, as the API has it.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Received { .. } => "received",
-            Self::Grouped { .. } => "grouped",
-            Self::Inhibited { .. } => "inhibited",
-            Self::Inactive(_) => "inactive",
-            Self::Muted(_) => "muted",
-            Self::Silenced(_) => "silenced",
-            Self::Deduplicated { .. } => "deduplicated",
-            Self::Intended(_) => "intended",
-            Self::Sent { .. } => "sent",
-            Self::Failed { .. } => "failed",
-            Self::Refused { .. } => "refused",
-            Self::Superseded => "superseded",
-            Self::FallenBack { .. } => "fallback",
-        }
-    }
-}
-
-/// The decision in words.
-impl fmt::Display for Stage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Received { resolved: true } => f.write_str("came in resolved"),
-            Self::Received { resolved: false } => f.write_str("came in firing"),
-            Self::Grouped { flush_at } => {
-                write!(f, "joined the group, which is flushed at {flush_at}")
-            }
-            Self::Inhibited { rule, by } => {
-                let by: Vec<String> = by.iter().map(ToString::to_string).collect();
-                write!(f, "{rule}; muted by {}", by.join(" and "))
-            }
-            Self::Inactive(names) => {
-                write!(f, "the route is only active in {}", names.join(", "))
-            }
-            Self::Muted(names) => write!(f, "the route is muted in {}", names.join(", ")),
-            Self::Silenced(notes) => {
-                let notes: Vec<String> = notes.iter().map(ToString::to_string).collect();
-                write!(f, "silenced by {}", notes.join(" and by "))
-            }
-            Self::Deduplicated { since: Some(since) } => {
-                write!(f, "nothing has changed since the notification of {since}")
-            }
-            Self::Deduplicated { since: None } => f.write_str("there is nothing to tell"),
-            Self::Intended(reason) => write!(f, "is to be sent: {}", reason.as_str()),
-            Self::Sent { attempts: 1 } => f.write_str("delivered"),
-            Self::Sent { attempts } => write!(f, "delivered at attempt {attempts}"),
-            Self::Failed { reason, retry_at } => {
-                write!(f, "failed: {reason}; tried again at {retry_at}")
-            }
-            Self::Refused { reason } => write!(f, "will not be taken: {reason}"),
-            Self::Superseded => f.write_str("a later flush took its place"),
-            Self::FallenBack { from } => {
-                write!(f, "told instead, because {from} is not reached")
-            }
-        }
-    }
-}
-
 /// One decision about one alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
@@ -173,38 +56,76 @@ pub struct Decision {
     pub fingerprint: u64,
     /// The alert's labels.
     pub labels: Labels,
+    /// Where it was made.
+    pub place: Arc<Place>,
+    /// What was decided.
+    pub verdict: Arc<Stage>,
+}
+
+/// Where a decision was made.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Place {
     /// The group's key; empty before grouping.
     pub group_key: Arc<str>,
     /// The receiver; empty before routing.
     pub receiver: Arc<str>,
     /// The integration (`webhook/0`); empty for decisions about the whole receiver.
     pub integration: Arc<str>,
-    /// What was decided.
-    pub verdict: Stage,
 }
 
-/// Where a decision was made.
-#[derive(Debug, Clone)]
-pub(super) struct Place {
-    pub(super) group_key: Arc<str>,
-    pub(super) receiver: Arc<str>,
-    pub(super) integration: Arc<str>,
+impl Place {
+    /// Before an alert has been routed.
+    fn nowhere() -> Self {
+        Self {
+            group_key: "".into(),
+            receiver: "".into(),
+            integration: "".into(),
+        }
+    }
+}
+
+/// What is kept of a decision; the labels are the subject's.
+#[derive(Debug)]
+struct Entry {
+    at: WallTime,
+    last: WallTime,
+    count: u32,
+    fingerprint: u64,
+    /// The number of the decision before it about the same alert; it may have gone.
+    before: u64,
+    place: Arc<Place>,
+    stage: Arc<Stage>,
+}
+
+/// An alert that decisions are about.
+#[derive(Debug)]
+struct Subject {
+    labels: Labels,
+    /// The number of the newest decision.
+    newest: u64,
+    kept: u32,
 }
 
 /// The record.
 #[derive(Debug)]
 pub struct Decisions {
     limits: DecisionLimits,
-    all: VecDeque<Decision>,
+    all: VecDeque<Entry>,
     /// The number of the first in `all`.
     first: u64,
-    /// The numbers of an alert's decisions.
-    by_alert: HashMap<u64, VecDeque<u64>>,
+    subjects: HashMap<u64, Subject>,
     log: Option<DecisionLog>,
+    nowhere: Arc<Place>,
+    /// Stages made of late, to be shared by the decisions that say the same.
+    recent: VecDeque<Arc<Stage>>,
 }
 
 /// How far back a repetition is looked for.
 const REPEAT_WINDOW: usize = 8;
+/// How many stages are looked at for one that says the same.
+const SHARED_STAGES: usize = 4;
+/// The number before the first decision.
+const NONE: u64 = u64::MAX;
 
 impl Decisions {
     pub(super) fn new(limits: DecisionLimits) -> Self {
@@ -212,8 +133,10 @@ impl Decisions {
             limits,
             all: VecDeque::new(),
             first: 0,
-            by_alert: HashMap::new(),
+            subjects: HashMap::new(),
             log: None,
+            nowhere: Arc::new(Place::nowhere()),
+            recent: VecDeque::new(),
         }
     }
 
@@ -245,6 +168,22 @@ impl Decisions {
         self.collect_garbage(now);
     }
 
+    /// The place of decisions that come before routing.
+    pub(super) fn nowhere(&self) -> Arc<Place> {
+        Arc::clone(&self.nowhere)
+    }
+
+    /// A stage to share among decisions that say the same.
+    pub(super) fn stage(&mut self, stage: Stage) -> Arc<Stage> {
+        if let Some(same) = self.recent.iter().find(|recent| ***recent == stage) {
+            return Arc::clone(same);
+        }
+        let stage = Arc::new(stage);
+        self.recent.truncate(SHARED_STAGES - 1);
+        self.recent.push_front(Arc::clone(&stage));
+        stage
+    }
+
     /// Adds a decision; one that only repeats a recent one about the same alert at the same place is
     /// counted instead.
     pub(super) fn record(
@@ -252,22 +191,22 @@ impl Decisions {
         now: WallTime,
         fingerprint: u64,
         labels: &Labels,
-        place: &Place,
-        verdict: Stage,
+        place: &Arc<Place>,
+        stage: &Arc<Stage>,
     ) {
-        let numbers = self.by_alert.get(&fingerprint).into_iter().flatten();
-        for number in numbers.rev().take(REPEAT_WINDOW) {
-            let at = usize::try_from(number - self.first).unwrap_or(usize::MAX);
-            let Some(old) = self.all.get_mut(at) else {
+        let mut number = self
+            .subjects
+            .get(&fingerprint)
+            .map_or(NONE, |subject| subject.newest);
+        for _ in 0..REPEAT_WINDOW {
+            let Some(old) = self.entry_mut(number) else {
                 break;
             };
-            if *old.receiver != *place.receiver
-                || *old.integration != *place.integration
-                || *old.group_key != *place.group_key
-            {
+            number = old.before;
+            if !Arc::ptr_eq(&old.place, place) && old.place != *place {
                 continue;
             }
-            if old.verdict == verdict {
+            if Arc::ptr_eq(&old.stage, stage) || old.stage == *stage {
                 old.last = now;
                 old.count = old.count.saturating_add(1);
                 return;
@@ -280,10 +219,8 @@ impl Decisions {
             count: 1,
             fingerprint,
             labels: labels.clone(),
-            group_key: Arc::clone(&place.group_key),
-            receiver: Arc::clone(&place.receiver),
-            integration: Arc::clone(&place.integration),
-            verdict,
+            place: Arc::clone(place),
+            verdict: Arc::clone(stage),
         };
         if let Some(log) = &mut self.log {
             log.push(&decision);
@@ -293,11 +230,25 @@ impl Decisions {
 
     fn add(&mut self, decision: Decision) {
         let number = self.first + self.all.len() as u64;
-        self.by_alert
+        let subject = self
+            .subjects
             .entry(decision.fingerprint)
-            .or_default()
-            .push_back(number);
-        self.all.push_back(decision);
+            .or_insert_with(|| Subject {
+                labels: decision.labels,
+                newest: NONE,
+                kept: 0,
+            });
+        let before = std::mem::replace(&mut subject.newest, number);
+        subject.kept += 1;
+        self.all.push_back(Entry {
+            at: decision.at,
+            last: decision.last,
+            count: decision.count,
+            fingerprint: decision.fingerprint,
+            before,
+            place: decision.place,
+            stage: decision.verdict,
+        });
         while self.all.len() > self.limits.count {
             self.drop_first();
         }
@@ -314,24 +265,20 @@ impl Decisions {
         }
     }
 
-    /// All decisions about alerts that `wanted` accepts, oldest first.
-    pub fn query<'a>(
-        &'a self,
-        wanted: impl Fn(&Decision) -> bool + 'a,
-    ) -> impl Iterator<Item = &'a Decision> + 'a {
-        self.all.iter().filter(move |decision| wanted(decision))
+    /// All decisions, oldest first.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = Decision> + '_ {
+        self.all.iter().map(|entry| self.decision(entry))
     }
 
     /// The decisions about one alert, oldest first.
-    pub fn about(&self, fingerprint: u64) -> impl Iterator<Item = &Decision> {
-        self.by_alert
-            .get(&fingerprint)
-            .into_iter()
-            .flatten()
-            .filter_map(|number| {
-                self.all
-                    .get(usize::try_from(number - self.first).unwrap_or(usize::MAX))
-            })
+    pub fn about(&self, fingerprint: u64) -> impl Iterator<Item = Decision> + '_ {
+        let newest = self.subjects.get(&fingerprint).map(|found| found.newest);
+        let chain = std::iter::successors(newest.and_then(|at| self.entry(at)), |entry| {
+            self.entry(entry.before)
+        });
+        let mut found: Vec<&Entry> = chain.collect();
+        found.reverse();
+        found.into_iter().map(|entry| self.decision(entry))
     }
 
     /// How many decisions are kept.
@@ -344,15 +291,38 @@ impl Decisions {
         self.all.is_empty()
     }
 
+    fn decision(&self, entry: &Entry) -> Decision {
+        let subject = self.subjects.get(&entry.fingerprint);
+        Decision {
+            at: entry.at,
+            last: entry.last,
+            count: entry.count,
+            fingerprint: entry.fingerprint,
+            labels: subject.map_or_else(Labels::empty, |subject| subject.labels.clone()),
+            place: Arc::clone(&entry.place),
+            verdict: Arc::clone(&entry.stage),
+        }
+    }
+
+    fn entry(&self, number: u64) -> Option<&Entry> {
+        let at = number.checked_sub(self.first)?;
+        self.all.get(usize::try_from(at).ok()?)
+    }
+
+    fn entry_mut(&mut self, number: u64) -> Option<&mut Entry> {
+        let at = number.checked_sub(self.first)?;
+        self.all.get_mut(usize::try_from(at).ok()?)
+    }
+
     fn drop_first(&mut self) {
         let Some(old) = self.all.pop_front() else {
             return;
         };
         self.first += 1;
-        if let Some(numbers) = self.by_alert.get_mut(&old.fingerprint) {
-            numbers.pop_front();
-            if numbers.is_empty() {
-                self.by_alert.remove(&old.fingerprint);
+        if let Some(subject) = self.subjects.get_mut(&old.fingerprint) {
+            subject.kept = subject.kept.saturating_sub(1);
+            if subject.kept == 0 {
+                self.subjects.remove(&old.fingerprint);
             }
         }
     }
@@ -362,12 +332,12 @@ impl Decisions {
 mod tests {
     use super::*;
 
-    fn place() -> Place {
-        Place {
+    fn place() -> Arc<Place> {
+        Arc::new(Place {
             group_key: "g".into(),
             receiver: "r".into(),
             integration: "".into(),
-        }
+        })
     }
 
     #[test]
@@ -378,16 +348,16 @@ mod tests {
         });
         let at = |s: i64| WallTime::from_ms(s * 1000);
         let labels = Labels::empty();
-        let muted = |name: &str| Stage::Muted(vec![name.to_owned()]);
-        decisions.record(at(1), 1, &labels, &place(), muted("a"));
-        decisions.record(at(2), 1, &labels, &place(), muted("a"));
+        let muted = |name: &str| Arc::new(Stage::Muted(vec![name.to_owned()]));
+        decisions.record(at(1), 1, &labels, &place(), &muted("a"));
+        decisions.record(at(2), 1, &labels, &place(), &muted("a"));
         let only = decisions.about(1).next().expect("kept");
         assert_eq!((only.at, only.last, only.count), (at(1), at(2), 2));
-        decisions.record(at(3), 2, &labels, &place(), muted("b"));
-        decisions.record(at(4), 2, &labels, &place(), muted("c"));
+        decisions.record(at(3), 2, &labels, &place(), &muted("b"));
+        decisions.record(at(4), 2, &labels, &place(), &muted("c"));
         assert_eq!(decisions.about(1).count(), 0);
         assert_eq!(decisions.about(2).count(), 2);
-        assert_eq!(decisions.query(|d| d.at > at(3)).count(), 1);
+        assert_eq!(decisions.iter().filter(|d| d.at > at(3)).count(), 1);
         let limits = DecisionLimits {
             count: 1,
             age: Span::hours(1),
@@ -395,6 +365,15 @@ mod tests {
         decisions.set_limits(at(4), limits);
         assert_eq!(decisions.about(2).count(), 1);
         decisions.collect_garbage(at(4) + Span::hours(2));
-        assert!(decisions.is_empty() && decisions.by_alert.is_empty());
+        assert!(decisions.is_empty() && decisions.subjects.is_empty());
+    }
+
+    #[test]
+    fn stages_that_say_the_same_are_shared() {
+        let mut decisions = Decisions::new(DecisionLimits::default());
+        let first = decisions.stage(Stage::Superseded);
+        decisions.stage(Stage::Received { resolved: false });
+        let again = decisions.stage(Stage::Superseded);
+        assert!(Arc::ptr_eq(&first, &again));
     }
 }

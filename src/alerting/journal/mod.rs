@@ -17,8 +17,11 @@ use crate::disk::{Disk, File};
 pub use record::{Intent, LogKey, Outcome, Record};
 pub(super) use record::{put_labels, put_time, read_labels, read_time};
 
-/// Changes are at least this many bytes before the file is written anew.
-const COMPACT_BYTES_MIN: u64 = 4 << 20;
+/// Changes are at least this many bytes before the file is written anew; in tests few, so that simulations
+/// meet it.
+const COMPACT_BYTES_MIN: u64 = if cfg!(test) { 16 << 10 } else { 4 << 20 };
+/// How much of a snapshot is gathered before it is written.
+const SNAPSHOT_PIECE_BYTES: usize = 256 << 10;
 
 /// The journal and what has not been written yet.
 #[derive(Debug)]
@@ -155,17 +158,10 @@ impl Journal {
         self.buffer.clear();
         self.must_sync = false;
         self.number += 1;
-        for record in records {
-            self.encode(&record);
-        }
-        let bytes = std::mem::take(&mut self.buffer);
-        let path = self.path(self.number);
-        let opened = self
-            .disk
-            .replace(&path, &bytes)
-            .and_then(|()| self.disk.open(&path));
-        match opened {
-            Ok(file) => self.file = Some(file),
+        let written = self.write_snapshot(records);
+        self.buffer.clear();
+        match written {
+            Ok(bytes) => self.snapshot_bytes = bytes,
             Err(error) => {
                 // The old file is still complete and goes on if it was good.
                 self.number = old;
@@ -173,12 +169,39 @@ impl Journal {
                 return Err(error.into());
             }
         }
-        self.snapshot_bytes = bytes.len() as u64;
         self.changed_bytes = 0;
         if old > 0 {
             self.disk.remove(&self.path(old))?;
         }
         Ok(())
+    }
+
+    /// Writes the file of the current number piece by piece, so that a large state needs no copy of
+    /// itself in memory, and opens it; returns its size. As [`Disk::replace`], all of it is there or none.
+    fn write_snapshot(
+        &mut self,
+        records: impl Iterator<Item = Record>,
+    ) -> Result<u64, crate::disk::Error> {
+        let path = self.path(self.number);
+        let temporary = format!("{path}.tmp");
+        let file = self.disk.create(&temporary)?;
+        let mut bytes = 0;
+        for record in records {
+            self.encode(&record);
+            if self.buffer.len() > SNAPSHOT_PIECE_BYTES {
+                file.append(&self.buffer)?;
+                bytes += self.buffer.len() as u64;
+                self.buffer.clear();
+            }
+        }
+        file.append(&self.buffer)?;
+        bytes += self.buffer.len() as u64;
+        file.sync()?;
+        drop(file);
+        self.disk.rename(&temporary, &path)?;
+        self.disk.sync_dir(&self.dir)?;
+        self.file = Some(self.disk.open(&path)?);
+        Ok(bytes)
     }
 
     fn encode(&mut self, record: &Record) {

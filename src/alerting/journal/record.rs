@@ -1,6 +1,7 @@
 //! The journal's records and their bytes.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::alerting::dead_letters::DeadLetter;
 use crate::alerting::notification_log::LogEntry;
@@ -254,7 +255,7 @@ fn alert(r: &mut Reader<'_>) -> Result<Alert, Error> {
         starts_at: read_time(r)?,
         ends_at: read_time(r)?,
         updated_at: read_time(r)?,
-        generator_url: r.str()?.to_owned(),
+        generator_url: r.str()?.into(),
         timeout: r.u8()? != 0,
     })
 }
@@ -333,7 +334,7 @@ fn key(r: &mut Reader<'_>) -> Result<LogKey, Error> {
 fn put_entry(out: &mut Vec<u8>, entry: &LogEntry) {
     for set in [&entry.firing, &entry.resolved] {
         put_varint(out, set.len() as u64);
-        for hash in set {
+        for hash in &**set {
             put_u64(out, *hash);
         }
     }
@@ -342,7 +343,7 @@ fn put_entry(out: &mut Vec<u8>, entry: &LogEntry) {
 }
 
 fn entry(r: &mut Reader<'_>) -> Result<LogEntry, Error> {
-    let mut hashes = || -> Result<Vec<u64>, Error> {
+    let mut hashes = || -> Result<Arc<[u64]>, Error> {
         let count = r.count(8)?;
         (0..count).map(|_| r.u64()).collect()
     };
@@ -402,8 +403,8 @@ mod tests {
             integration: "team/webhook/0".to_owned(),
         };
         let entry = LogEntry {
-            firing: vec![1, u64::MAX],
-            resolved: vec![7],
+            firing: [1, u64::MAX].into(),
+            resolved: [7].into(),
             timestamp: t,
             expires_at: WallTime::ZERO,
         };
@@ -414,7 +415,7 @@ mod tests {
                 starts_at: t,
                 ends_at: WallTime::ZERO,
                 updated_at: t,
-                generator_url: "http://x".to_owned(),
+                generator_url: "http://x".into(),
                 timeout: true,
             }),
             Record::Renewed(vec![(1, t, t), (2, WallTime::ZERO, t)]),

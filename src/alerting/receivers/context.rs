@@ -180,7 +180,7 @@ fn alert_data(alert: &Alert, now: WallTime) -> AlertData {
         annotations: Some(alert.annotations.clone()),
         starts_at: alert.starts_at,
         ends_at: alert.ends_at,
-        generator_url: alert.generator_url.clone(),
+        generator_url: alert.generator_url.to_string(),
         fingerprint: format!("{:016x}", alert.labels.fingerprint()),
     }
 }
@@ -190,9 +190,18 @@ fn common(alerts: &[Alert], set: impl Fn(&Alert) -> &Labels) -> Labels {
     let Some((first, rest)) = alerts.split_first() else {
         return Labels::empty();
     };
-    let shared = set(first)
-        .iter()
-        .filter(|(name, value)| rest.iter().all(|alert| set(alert).get(name) == Some(value)));
+    let mut shared: Vec<(&str, &str)> = set(first).iter().collect();
+    for alert in rest {
+        if shared.is_empty() {
+            break;
+        }
+        // Both are sorted by name: one walk.
+        let mut own = set(alert).iter().peekable();
+        shared.retain(|(name, value)| {
+            while own.next_if(|(other, _)| other < name).is_some() {}
+            own.peek() == Some(&(name, value))
+        });
+    }
     Labels::from_sorted(shared)
 }
 

@@ -93,6 +93,18 @@ pub enum Reply {
     },
 }
 
+impl Reply {
+    /// Takes a success whose body did not come to its end for no answer.
+    pub(super) fn without_torn_success(self) -> Self {
+        match self {
+            Self::Http(reply) if reply.status / 100 == 2 && !reply.whole => Self::Failed {
+                reason: "the answer did not come to its end".to_owned(),
+            },
+            other => other,
+        }
+    }
+}
+
 /// An HTTP answer. Everything in it comes from outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpReply {
@@ -102,6 +114,8 @@ pub struct HttpReply {
     pub headers: Vec<(String, String)>,
     /// The body, as far as it was read.
     pub body: Vec<u8>,
+    /// Whether that is all of it.
+    pub whole: bool,
 }
 
 impl HttpReply {

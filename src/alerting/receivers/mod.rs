@@ -169,6 +169,11 @@ impl Integration {
         stage: &mut Stage,
         reply: Reply,
     ) -> Progress {
+        let reply = if self.reads_answers() {
+            reply.without_torn_success()
+        } else {
+            reply
+        };
         match self {
             Self::Email(_) => Email::next(reply),
             Self::IncidentIo(_) => IncidentIo::next(ctx, reply),
@@ -189,6 +194,20 @@ impl Integration {
             | Self::Webex(_)
             | Self::Webhook(_) => Webhook::next(ctx, reply),
         }
+    }
+}
+
+impl Integration {
+    /// Whether the body of an answer decides; for the others the status does.
+    const fn reads_answers(&self) -> bool {
+        matches!(
+            self,
+            Self::Jira(_)
+                | Self::RocketChat(_)
+                | Self::Slack(_)
+                | Self::Telegram(_)
+                | Self::WeChat(_)
+        )
     }
 }
 

@@ -170,6 +170,10 @@ fn judge(reply: &HttpReply) -> Outcome {
         let body = quote(&status::body_text(reply));
         return Outcome::retry(format!("could not unmarshal JSON response {body}"), None);
     };
+    if answer.get("success").is_some_and(|ok| !ok.is_boolean()) {
+        let body = quote(&status::body_text(reply));
+        return Outcome::retry(format!("could not unmarshal JSON response {body}"), None);
+    }
     if answer.get("success") == Some(&Json::Bool(true)) {
         return Outcome::delivered();
     }

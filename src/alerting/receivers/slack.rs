@@ -12,6 +12,16 @@ use crate::text::quote::quote;
 const TITLE_MAX: usize = 1024;
 const UPDATE_URL: &str = "https://slack.com/api/chat.update";
 
+/// Errors of Slack's API that are about the moment and not about the message.
+const TRANSIENT: [&str; 6] = [
+    "ratelimited",
+    "rate_limited",
+    "internal_error",
+    "fatal_error",
+    "service_unavailable",
+    "request_timeout",
+];
+
 /// Slack, through an incoming webhook or as an app.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Slack {
@@ -324,9 +334,19 @@ impl Slack {
                 .unwrap_or_default()
                 .to_owned()
         };
+        if answer.get("ok").is_some_and(|ok| !ok.is_boolean()) {
+            let body = quote(&status::body_text(reply));
+            return Outcome::retry(format!("could not unmarshal JSON response {body}"), None);
+        }
         if answer.get("ok") != Some(&Json::Bool(true)) {
             let error = status::shorten(&field("error"));
-            return Outcome::give_up(format!("error response from Slack: {error}"));
+            let reason = format!("error response from Slack: {error}");
+            // compat: upstream gives up on these too; Slack asks to try again.
+            return if TRANSIENT.contains(&&*error) {
+                Outcome::retry(reason, None)
+            } else {
+                Outcome::give_up(reason)
+            };
         }
         let (timestamp, channel) = (field("ts"), field("channel"));
         let mut outcome = Outcome::delivered();

@@ -83,6 +83,7 @@ mod tests {
                 .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
                 .collect(),
             body: b"no\n".to_vec(),
+            whole: true,
         })
     }
 

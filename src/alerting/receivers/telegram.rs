@@ -132,7 +132,7 @@ fn judge(ctx: &NotifyContext<'_>, reply: &HttpReply) -> Outcome {
         let body = status::body_text(reply);
         return Outcome::retry(
             format!("unexpected status code {}: {body}", reply.status),
-            None,
+            status::retry_after(reply, ctx.now),
         );
     };
     if answer.get("ok") == Some(&Json::Bool(true)) {

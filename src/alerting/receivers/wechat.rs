@@ -144,9 +144,11 @@ fn judge(reply: &HttpReply) -> Outcome {
         .and_then(Json::as_str)
         .unwrap_or_default();
     let text = status::shorten(text);
-    match answer.get("errcode").and_then(Json::as_i64).unwrap_or(0) {
-        0 => Outcome::delivered(),
-        EXPIRED => Outcome::retry(text, None),
-        _ => Outcome::give_up(text),
+    // compat: an answer without a code is a success, one of the wrong type is none.
+    match answer.get("errcode").map(Json::as_i64) {
+        None | Some(Some(0)) if answer.is_object() => Outcome::delivered(),
+        Some(Some(EXPIRED)) => Outcome::retry(text, None),
+        Some(Some(_)) => Outcome::give_up(text),
+        _ => Outcome::retry("could not unmarshal JSON response", None),
     }
 }

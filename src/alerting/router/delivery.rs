@@ -4,7 +4,8 @@ use super::{
     Action, Arc, DELIVERY_TIME_MIN, Delivery, DeliveryState, Flush, Intent, Kept, LogEntry, LogKey,
     Notification, Record, Router, Slot, Span, Stage, WallTime,
 };
-use crate::alerting::journal::Outcome;
+use crate::alerting::journal::Outcome as Closing;
+use crate::alerting::receivers::Outcome;
 use crate::alerting::{NotifyReason, Verdict};
 
 /// compat: the back-off of upstream's retries: half a second, growing by half, a minute at most.
@@ -52,20 +53,18 @@ impl Router {
             }
             return;
         }
-        let alerts: Vec<_> = flush
-            .alerts
-            .iter()
-            .filter(|alert| send_resolved || alert.ends_at.is_zero())
-            .cloned()
-            .collect();
-        for alert in &alerts {
-            self.decisions.record(
-                now,
-                alert.labels.fingerprint(),
-                &alert.labels,
-                &place,
-                Stage::Intended(reason),
-            );
+        let alerts = if send_resolved || flush.resolved.is_empty() {
+            Arc::clone(&flush.alerts)
+        } else {
+            let firing = flush.alerts.iter().filter(|alert| alert.ends_at.is_zero());
+            firing.cloned().collect()
+        };
+        let stage = self.decisions.stage(Stage::Intended(reason));
+        for (fingerprint, alert) in flush.iter() {
+            if send_resolved || alert.ends_at.is_zero() {
+                self.decisions
+                    .record(now, fingerprint, &alert.labels, &place, &stage);
+            }
         }
         let id = self.next_delivery;
         self.next_delivery += 1;
@@ -94,6 +93,8 @@ impl Router {
             Delivery {
                 group: group_id,
                 slot: slot_at,
+                place,
+                send_resolved,
                 flush: Arc::clone(flush),
                 key,
                 entry,
@@ -131,8 +132,25 @@ impl Router {
         }
     }
 
-    /// Takes the outcome of an attempt. News of deliveries that are no longer open is ignored.
+    /// Takes the outcome of an attempt. News of deliveries that are no longer open is ignored. Durable when
+    /// this returns.
     pub fn on_delivery(&mut self, now: WallTime, id: u64, verdict: Verdict) {
+        self.judge(now, id, verdict);
+        self.commit(now);
+    }
+
+    /// As [`Self::on_delivery`] for several at once, which costs the disk as much as one.
+    pub fn on_deliveries(&mut self, now: WallTime, outcomes: Vec<(u64, Outcome)>) {
+        for (id, outcome) in outcomes {
+            if let Some(kept) = outcome.keep {
+                self.keep(id, kept);
+            }
+            self.judge(now, id, outcome.verdict);
+        }
+        self.commit(now);
+    }
+
+    fn judge(&mut self, now: WallTime, id: u64, verdict: Verdict) {
         let Some(delivery) = self.deliveries.get(&id) else {
             return;
         };
@@ -140,22 +158,21 @@ impl Router {
         match verdict {
             // Even when the wait for it was given up, it has arrived.
             Verdict::Delivered => self.delivered(now, id),
-            _ if !in_flight => return,
+            _ if !in_flight => {}
             Verdict::Retry { after, reason } => self.failed(now, id, after, reason),
             Verdict::GiveUp { reason } => self.refused(now, id, reason),
         }
-        self.commit(now);
     }
 
     fn delivered(&mut self, now: WallTime, id: u64) {
-        let Some(mut delivery) = self.close(now, id, Outcome::Delivered) else {
+        let Some(mut delivery) = self.close(now, id, Closing::Delivered) else {
             return;
         };
         self.counts.delivered += 1;
         let stage = Stage::Sent {
             attempts: delivery.notification.attempt,
         };
-        self.record(now, &delivery, &stage);
+        self.record(now, &delivery, stage);
         delivery.entry.timestamp = now;
         self.log.put(delivery.key.clone(), delivery.entry.clone());
         self.close_uncertain(now, &delivery.key);
@@ -183,7 +200,7 @@ impl Router {
         self.timers.insert((retry_at, id));
         let (group, slot) = (delivery.group, delivery.slot);
         let stage = Stage::Failed { reason, retry_at };
-        self.record_open(now, id, &stage);
+        self.record_open(now, id, stage);
         // A newer flush is waiting: it takes the place of this one at once.
         if let Some(flush) = self
             .slot_mut(group, slot)
@@ -195,14 +212,14 @@ impl Router {
     }
 
     fn refused(&mut self, now: WallTime, id: u64, reason: String) {
-        let Some(delivery) = self.close(now, id, Outcome::Refused) else {
+        let Some(delivery) = self.close(now, id, Closing::Refused) else {
             return;
         };
         self.counts.refused += 1;
         let stage = Stage::Refused {
             reason: reason.clone(),
         };
-        self.record(now, &delivery, &stage);
+        self.record(now, &delivery, stage);
         let slot = self.slot_mut(delivery.group, delivery.slot);
         let pending = slot.and_then(|slot| slot.pending.clone());
         let latest = pending.unwrap_or_else(|| Arc::clone(&delivery.flush));
@@ -252,16 +269,16 @@ impl Router {
     ) {
         let open = self.slot_mut(group, slot).and_then(|slot| slot.delivery);
         if let Some(id) = open
-            && let Some(delivery) = self.close(now, id, Outcome::Superseded)
+            && let Some(delivery) = self.close(now, id, Closing::Superseded)
         {
-            self.record(now, &delivery, &Stage::Superseded);
+            self.record(now, &delivery, Stage::Superseded);
             if let Some(reason) = delivery.error.clone() {
                 self.not_reached(now, &delivery, newer, reason);
             }
         }
     }
 
-    pub(super) fn close(&mut self, now: WallTime, id: u64, outcome: Outcome) -> Option<Delivery> {
+    pub(super) fn close(&mut self, now: WallTime, id: u64, outcome: Closing) -> Option<Delivery> {
         let delivery = self.deliveries.remove(&id)?;
         self.timers.remove(&(delivery.state.due(), id));
         self.journal.push(&Record::Closed(id, outcome, now));
@@ -276,7 +293,7 @@ impl Router {
     fn close_uncertain(&mut self, now: WallTime, key: &LogKey) {
         if let Some(intent) = self.uncertain.remove(key) {
             self.journal
-                .push(&Record::Closed(intent.id, Outcome::Superseded, now));
+                .push(&Record::Closed(intent.id, Closing::Superseded, now));
         }
     }
 
@@ -284,28 +301,20 @@ impl Router {
         self.groups.get_mut(&group)?.slots.get_mut(slot)
     }
 
-    fn record_open(&mut self, now: WallTime, id: u64, stage: &Stage) {
+    fn record_open(&mut self, now: WallTime, id: u64, stage: Stage) {
         if let Some(delivery) = self.deliveries.remove(&id) {
             self.record(now, &delivery, stage);
             self.deliveries.insert(id, delivery);
         }
     }
 
-    fn record(&mut self, now: WallTime, delivery: &Delivery, stage: &Stage) {
-        let Some(group) = self.groups.get(&delivery.group) else {
-            return;
-        };
-        let place = self
-            .target(&group.receiver, delivery.slot)
-            .map_or_else(|| super::place(group), |target| target.place(group));
-        for alert in &delivery.notification.alerts {
-            self.decisions.record(
-                now,
-                alert.labels.fingerprint(),
-                &alert.labels,
-                &place,
-                stage.clone(),
-            );
+    fn record(&mut self, now: WallTime, delivery: &Delivery, stage: Stage) {
+        let stage = self.decisions.stage(stage);
+        for (fingerprint, alert) in delivery.flush.iter() {
+            if delivery.send_resolved || alert.ends_at.is_zero() {
+                self.decisions
+                    .record(now, fingerprint, &alert.labels, &delivery.place, &stage);
+            }
         }
     }
 }

@@ -30,12 +30,12 @@ impl Target {
     }
 
     /// The decision record's place for this side of a group.
-    pub(super) fn place(&self, group: &Group) -> Place {
-        Place {
+    pub(super) fn place(&self, group: &Group) -> Arc<Place> {
+        Arc::new(Place {
             group_key: Arc::clone(&group.key),
             receiver: Arc::clone(&self.receiver),
             integration: self.integration.name().into(),
-        }
+        })
     }
 
     /// `team/webhook/0`.
@@ -105,15 +105,12 @@ impl Router {
             entries.any(|entry| entry.firing.binary_search(fingerprint).is_ok())
         };
         let pick = |all: &[u64]| all.iter().copied().filter(|f| known(f)).collect();
+        let left = || flush.iter().filter(|(fingerprint, _)| known(fingerprint));
         Flush {
             number: flush.number,
             now: flush.now,
-            alerts: flush
-                .alerts
-                .iter()
-                .filter(|alert| known(&alert.labels.fingerprint()))
-                .cloned()
-                .collect(),
+            fingerprints: left().map(|(fingerprint, _)| fingerprint).collect(),
+            alerts: left().map(|(_, alert)| alert.clone()).collect(),
             firing: pick(&flush.firing),
             resolved: pick(&flush.resolved),
         }

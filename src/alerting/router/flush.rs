@@ -2,7 +2,10 @@
 
 use super::{Alert, Arc, Flush, Place, Router, Span, Stage, WallTime};
 use crate::alerting::notification_log::notify_reason;
-use crate::alerting::{NotifyReason, compare_alerts};
+use crate::alerting::{NotifyReason, sort_alerts};
+
+/// A flush that is later than this is not on time.
+const LATENESS_MAX: Span = Span::from_ms(100);
 
 /// An alert on its way through the stages.
 type Candidate = (u64, Alert);
@@ -17,8 +20,12 @@ impl Router {
         };
         group.flushes += 1;
         let number = group.flushes;
-        // compat: the next flush is a whole interval after this one, whatever comes in between.
-        group.next_flush = now + route.group_interval.max(Span::from_ms(1));
+        // compat: the next flush is a whole interval after this one, whatever comes in between. Counted from
+        // when this one was due, so that being woken a little late each time does not add up.
+        let interval = route.group_interval.max(Span::from_ms(1));
+        let on_time = now.since(group.next_flush) <= LATENESS_MAX.min(interval);
+        let from = if on_time { group.next_flush } else { now };
+        group.next_flush = from + interval;
         self.due.insert((group.next_flush, id));
         let mut candidates: Vec<Candidate> = Vec::with_capacity(group.members.len());
         for (fingerprint, told) in &mut group.members {
@@ -35,27 +42,26 @@ impl Router {
             }
             candidates.push((*fingerprint, alert));
         }
-        candidates.sort_by(|(_, a), (_, b)| compare_alerts(&a.labels, &b.labels));
-        let place = super::place(group);
+        sort_alerts(&mut candidates, |(_, alert)| &alert.labels);
+        let place = Arc::clone(&group.place);
         let left = self.mute(now, id, &place, candidates);
-        let mut flush = Flush {
+        let of = |firing: bool| -> Arc<[u64]> {
+            let mut all: Vec<u64> = left
+                .iter()
+                .filter(|(_, alert)| alert.ends_at.is_zero() == firing)
+                .map(|(fingerprint, _)| *fingerprint)
+                .collect();
+            all.sort_unstable();
+            all.into()
+        };
+        let flush = Arc::new(Flush {
             number,
             now,
-            alerts: Vec::with_capacity(left.len()),
-            firing: Vec::new(),
-            resolved: Vec::new(),
-        };
-        for (fingerprint, alert) in left {
-            if alert.ends_at.is_zero() {
-                flush.firing.push(fingerprint);
-            } else {
-                flush.resolved.push(fingerprint);
-            }
-            flush.alerts.push(alert);
-        }
-        flush.firing.sort_unstable();
-        flush.resolved.sort_unstable();
-        let flush = Arc::new(flush);
+            firing: of(true),
+            resolved: of(false),
+            fingerprints: left.iter().map(|(fingerprint, _)| *fingerprint).collect(),
+            alerts: left.into_iter().map(|(_, alert)| alert).collect(),
+        });
         let slots = self.groups.get(&id).map_or(0, |group| group.slots.len());
         for slot in 0..slots {
             self.offer(now, id, slot, &flush);
@@ -68,7 +74,7 @@ impl Router {
         &mut self,
         now: WallTime,
         id: u64,
-        place: &Place,
+        place: &Arc<Place>,
         mut candidates: Vec<Candidate>,
     ) -> Vec<Candidate> {
         let suppressed = &mut self.counts.suppressed;
@@ -82,8 +88,9 @@ impl Router {
                 by: by.map(|stored| stored.alert.labels.clone()).collect(),
             };
             suppressed.inhibited += 1;
+            let stage = self.decisions.stage(stage);
             self.decisions
-                .record(now, *fingerprint, &alert.labels, place, stage);
+                .record(now, *fingerprint, &alert.labels, place, &stage);
             false
         });
         if candidates.is_empty() {
@@ -96,9 +103,10 @@ impl Router {
                 Stage::Inactive(_) => suppressed.inactive += count,
                 _ => suppressed.muted += count,
             }
+            let stage = self.decisions.stage(stage);
             for (fingerprint, alert) in &candidates {
                 self.decisions
-                    .record(now, *fingerprint, &alert.labels, place, stage.clone());
+                    .record(now, *fingerprint, &alert.labels, place, &stage);
             }
             return Vec::new();
         }
@@ -112,8 +120,9 @@ impl Router {
                 return true;
             }
             suppressed.silenced += 1;
+            let stage = self.decisions.stage(Stage::Silenced(by));
             self.decisions
-                .record(now, *fingerprint, &alert.labels, place, Stage::Silenced(by));
+                .record(now, *fingerprint, &alert.labels, place, &stage);
             false
         });
         candidates
@@ -212,26 +221,23 @@ impl Router {
         if let Some(reason) = reason {
             if !unreached.is_empty() {
                 let from: Arc<str> = unreached.join(", ").into();
-                for alert in &flush.alerts {
-                    let stage = Stage::FallenBack {
-                        from: Arc::clone(&from),
-                    };
-                    let fingerprint = alert.labels.fingerprint();
-                    self.decisions
-                        .record(now, fingerprint, &alert.labels, &place, stage);
-                }
+                self.record_flush(now, flush, &place, Stage::FallenBack { from });
             }
             self.begin(now, id, slot_at, flush, key, reason);
             return;
         }
-        for alert in &flush.alerts {
-            let fingerprint = alert.labels.fingerprint();
-            let stage = Stage::Deduplicated { since };
-            self.decisions
-                .record(now, fingerprint, &alert.labels, &place, stage);
-        }
+        self.record_flush(now, flush, &place, Stage::Deduplicated { since });
         if let Some(slot) = self.slot_mut(id, slot_at) {
             slot.settled = flush.number;
+        }
+    }
+
+    /// Records the same decision about all alerts of a flush.
+    fn record_flush(&mut self, now: WallTime, flush: &Flush, place: &Arc<Place>, stage: Stage) {
+        let stage = self.decisions.stage(stage);
+        for (fingerprint, alert) in flush.iter() {
+            self.decisions
+                .record(now, fingerprint, &alert.labels, place, &stage);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Alerts in: their times filled in, merged with what is known, put into groups.
 
 use super::{
-    Alert, Arc, BTreeMap, Error, Group, Labels, Place, Record, Router, Slot, SmallVec, Span, Stage,
+    Alert, Arc, BTreeMap, Error, Group, Labels, Place, Record, Router, Slot, Span, Stage,
     StoredAlert, WallTime,
 };
 
@@ -51,25 +51,20 @@ impl Router {
 
     fn take(&mut self, now: WallTime, alert: Alert, renewed: &mut Vec<(u64, WallTime, WallTime)>) {
         let fingerprint = alert.labels.fingerprint();
-        let received = Stage::Received {
-            resolved: alert.resolved_at(now),
-        };
-        let nowhere = Place {
-            group_key: "".into(),
-            receiver: "".into(),
-            integration: "".into(),
-        };
+        let resolved = alert.resolved_at(now);
+        let received = self.decisions.stage(Stage::Received { resolved });
+        let nowhere = self.decisions.nowhere();
         self.decisions
-            .record(now, fingerprint, &alert.labels, &nowhere, received);
-        let alert = match self.alerts.get(&fingerprint) {
-            Some(old) => merge(&old.alert, alert, now),
+            .record(now, fingerprint, &alert.labels, &nowhere, &received);
+        let old = self.alerts.get(&fingerprint).map(|stored| &stored.alert);
+        let alert = match old {
+            Some(old) => merge(old, alert, now),
             None => alert,
         };
-        match self.alerts.get(&fingerprint) {
-            Some(old) if only_renewed(&old.alert, &alert) => {
-                renewed.push((fingerprint, alert.ends_at, alert.updated_at));
-            }
-            _ => self.journal.push(&Record::Alert(alert.clone())),
+        if old.is_some_and(|old| only_renewed(old, &alert)) {
+            renewed.push((fingerprint, alert.ends_at, alert.updated_at));
+        } else {
+            self.journal.push(&Record::Alert(alert.clone()));
         }
         self.store(now, fingerprint, alert);
     }
@@ -91,12 +86,12 @@ impl Router {
     }
 
     fn join_groups(&mut self, now: WallTime, fingerprint: u64, resolved: bool) {
-        let Some(stored) = self.alerts.get(&fingerprint) else {
+        let Some(stored) = self.alerts.get_mut(&fingerprint) else {
             return;
         };
         let labels = stored.alert.labels.clone();
         let starts_at = stored.alert.starts_at;
-        let mut places: SmallVec<[(usize, Option<u64>); 1]> = stored.places.clone();
+        let mut places = std::mem::take(&mut stored.places);
         for (route, group) in &mut places {
             if let Some(id) = group {
                 // A member already: if it fires again its end is forgotten.
@@ -125,21 +120,21 @@ impl Router {
         starts_at: WallTime,
     ) -> Option<u64> {
         let route = self.config.tree.get(route_at)?;
-        let group_labels = route.group_by.group_labels(labels);
-        let key = (route_at, group_labels.fingerprint());
+        let key = (route_at, route.group_by.fingerprint(labels));
         let known = self.group_ids.get(&key).copied();
-        let id = match known {
-            Some(id) => id,
-            None => self.make_group(now, route_at, group_labels, starts_at)?,
+        let id = if let Some(id) = known {
+            id
+        } else {
+            let group_labels = route.group_by.group_labels(labels);
+            self.make_group(now, route_at, group_labels, starts_at)?
         };
         let group = self.groups.get_mut(&id)?;
         group.members.insert(fingerprint, None);
-        let place = super::place(group);
-        let stage = Stage::Grouped {
+        let stage = self.decisions.stage(Stage::Grouped {
             flush_at: group.next_flush,
-        };
+        });
         self.decisions
-            .record(now, fingerprint, labels, &place, stage);
+            .record(now, fingerprint, labels, &group.place, &stage);
         Some(id)
     }
 }
@@ -167,10 +162,16 @@ impl Router {
             now + route.group_wait
         };
         let slots = self.slot_count(&route.receiver);
+        let place = Arc::new(Place {
+            group_key: route.group_key(&labels).into(),
+            receiver: Arc::from(route.receiver.as_str()),
+            integration: "".into(),
+        });
         let group = Group {
             route: route_at,
-            key: route.group_key(&labels).into(),
-            receiver: Arc::from(route.receiver.as_str()),
+            key: Arc::clone(&place.group_key),
+            receiver: Arc::clone(&place.receiver),
+            place,
             members: BTreeMap::new(),
             next_flush,
             flushes: 0,

@@ -207,6 +207,8 @@ struct Group {
     labels: Labels,
     key: Arc<str>,
     receiver: Arc<str>,
+    /// The decision record's place for the whole group.
+    place: Arc<Place>,
     /// Members by fingerprint; for ended ones the first flush that told of the end.
     members: BTreeMap<u64, Option<u64>>,
     next_flush: WallTime,
@@ -234,17 +236,22 @@ struct Slot {
 struct Flush {
     number: u64,
     now: WallTime,
-    alerts: Vec<Alert>,
+    alerts: Arc<[Alert]>,
+    /// Their fingerprints, in the same order.
+    fingerprints: Vec<u64>,
     /// Fingerprints of the firing ones, sorted.
-    firing: Vec<u64>,
+    firing: Arc<[u64]>,
     /// Fingerprints of the ended ones, sorted.
-    resolved: Vec<u64>,
+    resolved: Arc<[u64]>,
 }
 
 #[derive(Debug)]
 struct Delivery {
     group: u64,
     slot: usize,
+    /// The decision record's place for this side of the group.
+    place: Arc<Place>,
+    send_resolved: bool,
     flush: Arc<Flush>,
     key: LogKey,
     entry: LogEntry,
@@ -260,6 +267,13 @@ enum DeliveryState {
     InFlight(WallTime),
     /// The next attempt is then.
     Waiting(WallTime),
+}
+
+impl Flush {
+    /// The alerts with their fingerprints.
+    fn iter(&self) -> impl Iterator<Item = (u64, &Alert)> {
+        self.fingerprints.iter().copied().zip(&*self.alerts)
+    }
 }
 
 impl DeliveryState {
@@ -422,14 +436,5 @@ impl IntegrationOptions {
     /// `webhook/0`.
     fn name(&self) -> String {
         format!("{}/{}", self.kind, self.index)
-    }
-}
-
-/// The decision record's place for a whole group.
-fn place(group: &Group) -> Place {
-    Place {
-        group_key: Arc::clone(&group.key),
-        receiver: Arc::clone(&group.receiver),
-        integration: "".into(),
     }
 }

@@ -184,9 +184,20 @@ impl Router {
 
     /// Writes a new file that holds everything there is.
     pub(super) fn snapshot(&mut self, now: WallTime) {
-        let mut alerts: Vec<_> = self.alerts.iter().collect();
+        let Self {
+            alerts,
+            silences,
+            log,
+            letters,
+            uncertain,
+            deliveries,
+            journal,
+            next_delivery,
+            ..
+        } = self;
+        let mut alerts: Vec<_> = alerts.iter().collect();
         alerts.sort_unstable_by_key(|(fingerprint, _)| **fingerprint);
-        let mut open: Vec<_> = self.deliveries.iter().collect();
+        let mut open: Vec<_> = deliveries.iter().collect();
         open.sort_unstable_by_key(|(id, _)| **id);
         let intents = open.into_iter().map(|(id, delivery)| {
             Record::Intended(Intent {
@@ -196,42 +207,32 @@ impl Router {
             })
         });
         // The last identity given, so that none is given twice.
-        let last_id = self.next_delivery.saturating_sub(1);
+        let last_id = next_delivery.saturating_sub(1);
+        // A delivery that is open keeps its identity open.
+        let is_open = deliveries.contains_key(&last_id)
+            || uncertain.values().any(|intent| intent.id == last_id);
+        let last = (!is_open).then_some(Record::Closed(last_id, Outcome::Superseded, now));
         let records = alerts
             .into_iter()
             .map(|(_, stored)| Record::Alert(stored.alert.clone()))
-            .chain(self.silences.iter().map(|s| Record::Silence(s.clone())))
+            .chain(silences.iter().map(|s| Record::Silence(s.clone())))
             .chain(
-                self.log
-                    .sorted()
+                log.sorted()
                     .into_iter()
                     .map(|(key, entry)| Record::Logged(key.clone(), entry.clone())),
             )
             .chain(
-                self.log
-                    .sorted_kept()
+                log.sorted_kept()
                     .into_iter()
                     .map(|(key, kept)| Record::Kept(key.clone(), kept.clone())),
             )
-            .chain(self.letters.iter().cloned().map(Record::DeadLetter))
-            .chain(self.uncertain.values().cloned().map(Record::Intended))
+            .chain(letters.iter().cloned().map(Record::DeadLetter))
+            .chain(uncertain.values().cloned().map(Record::Intended))
             .chain(intents)
-            .chain([
-                Record::Closed(last_id, Outcome::Superseded, now),
-                Record::Clock(now),
-            ]);
-        // A delivery that is open keeps its identity open.
-        let records: Vec<Record> = records
-            .filter(|record| match record {
-                Record::Closed(id, ..) => {
-                    !self.deliveries.contains_key(id)
-                        && !self.uncertain.values().any(|intent| intent.id == *id)
-                }
-                _ => true,
-            })
-            .collect();
+            .chain(last)
+            .chain([Record::Clock(now)]);
         // A failure is counted by the journal, which stays as it was.
-        let _ = self.journal.compact(records.into_iter());
+        let _ = journal.compact(records);
     }
 
     /// Puts another configuration in force. Alerts, silences and the log stay; groups that exist under

@@ -1,5 +1,6 @@
-//! Hours of alerts in virtual time, with crashes at any step of the journal and receivers that fail,
-//! throttle, refuse and hang. `WATCHFIRE_SIM_SEEDS=10000` runs more seeds; a failure prints its seed.
+//! Hours of alerts in virtual time, with crashes and power cuts at any step of the journal and receivers
+//! that fail, throttle, refuse, hang and lie. `WATCHFIRE_SIM_SEEDS=10000` runs more seeds, from
+//! `WATCHFIRE_SIM_FIRST` on; a failure prints its seed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -26,7 +27,7 @@ enum Event {
     Send,
     /// The answer of a receiver arrives.
     Answer(u64, Verdict),
-    /// The disk stops after so many operations, and with it the process.
+    /// The disk stops after so many operations, and with it the process or the machine.
     Doom(u64),
     /// A receiver's mood changes.
     Mood(usize, Mood),
@@ -39,12 +40,35 @@ enum Mood {
     Throttling,
     Refusing,
     Hanging,
+    /// Takes a notification and says that it did not.
+    Lying,
+}
+
+impl Mood {
+    const BAD: [Self; 5] = [
+        Self::Failing,
+        Self::Throttling,
+        Self::Refusing,
+        Self::Hanging,
+        Self::Lying,
+    ];
+}
+
+/// When the process dies.
+#[derive(Debug, Clone, Copy)]
+enum Dooms {
+    /// Now and then.
+    Random,
+    /// Once, in the operation of the disk that follows so many.
+    After(u64),
 }
 
 /// What a receiver heard.
 #[derive(Debug, Clone)]
 struct Heard {
     at: WallTime,
+    /// When the group was flushed.
+    flushed: WallTime,
     id: u64,
     firing: BTreeSet<String>,
     resolved: BTreeSet<String>,
@@ -67,6 +91,8 @@ struct World {
     /// By integration and group; the fallback's is the third.
     heard: BTreeMap<(usize, String), Vec<Heard>>,
     crashes: u32,
+    /// From then on everything is healthy.
+    end_of_trouble: WallTime,
 }
 
 const ALERTS: usize = 12;
@@ -92,12 +118,8 @@ fn router_config() -> RouterConfig {
     config
 }
 
-fn end_of_trouble() -> WallTime {
-    T0 + Span::hours(HOURS)
-}
-
 impl World {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, hours: i64, dooms: Dooms) -> Self {
         let mut world = Self {
             seed,
             rng: Rng::with_seed(seed),
@@ -112,8 +134,12 @@ impl World {
             moods: [Mood::Fine; 2],
             heard: BTreeMap::new(),
             crashes: 0,
+            end_of_trouble: T0 + Span::hours(hours),
         };
         world.restart();
+        if let Dooms::After(operations) = dooms {
+            world.disk.stop_after(operations);
+        }
         for at in 0..ALERTS {
             let when = world.soon(1200);
             world.schedule(when, Event::Toggle(at));
@@ -123,8 +149,10 @@ impl World {
             let when = world.soon(1800);
             world.schedule(when, Event::Mood(at, Mood::Failing));
         }
-        let when = world.soon(1800);
-        world.schedule(when, Event::Doom(1));
+        if let Dooms::Random = dooms {
+            let when = world.soon(1800);
+            world.schedule(when, Event::Doom(1));
+        }
         world
     }
 
@@ -138,7 +166,11 @@ impl World {
     }
 
     fn restart(&mut self) {
-        self.disk.kill();
+        if self.rng.bool() {
+            self.disk.kill();
+        } else {
+            self.disk.power_cut();
+        }
         let options = RouterOptions {
             seed: self.seed,
             ..RouterOptions::default()
@@ -183,7 +215,7 @@ impl World {
     }
 
     fn run(mut self) -> Self {
-        let end = end_of_trouble() + QUIET;
+        let end = self.end_of_trouble + QUIET;
         while self.now < end {
             let wake = self.router.as_ref().and_then(Router::next_wakeup);
             let event = self.events.first_key_value().map(|((at, _), _)| *at);
@@ -218,7 +250,7 @@ impl World {
                 }
             }
             Event::Doom(operations) => {
-                if self.now < end_of_trouble() {
+                if self.now < self.end_of_trouble {
                     self.disk.stop_after(operations);
                     let when = self.soon(1500);
                     let operations = self.rng.u64(0..12);
@@ -226,16 +258,10 @@ impl World {
                 }
             }
             Event::Mood(at, mood) => {
-                let healthy = self.now >= end_of_trouble();
+                let healthy = self.now >= self.end_of_trouble;
                 self.moods[at] = if healthy { Mood::Fine } else { mood };
                 let (length, next) = if mood == Mood::Fine {
-                    let bad = [
-                        Mood::Failing,
-                        Mood::Throttling,
-                        Mood::Refusing,
-                        Mood::Hanging,
-                    ];
-                    (2400, bad[self.rng.usize(0..4)])
+                    (2400, Mood::BAD[self.rng.usize(0..Mood::BAD.len())])
                 } else {
                     (OUTAGE_MAX_S, Mood::Fine)
                 };
@@ -251,7 +277,7 @@ impl World {
                 self.ended[at] = Some(self.now);
                 self.episodes.push((at, began, self.now));
             }
-            None if self.now < end_of_trouble() => self.firing[at] = Some(self.now),
+            None if self.now < self.end_of_trouble => self.firing[at] = Some(self.now),
             None => return,
         }
         self.send();
@@ -298,7 +324,7 @@ impl World {
                     let mood = self.moods.get(place(&n)).copied().unwrap_or(Mood::Fine);
                     let verdict = match mood {
                         Mood::Fine => Some(Verdict::Delivered),
-                        Mood::Failing => Some(Verdict::Retry {
+                        Mood::Failing | Mood::Lying => Some(Verdict::Retry {
                             after: None,
                             reason,
                         }),
@@ -309,7 +335,7 @@ impl World {
                         Mood::Refusing => Some(Verdict::GiveUp { reason }),
                         Mood::Hanging => None,
                     };
-                    if verdict == Some(Verdict::Delivered) {
+                    if verdict == Some(Verdict::Delivered) || mood == Mood::Lying {
                         self.hear(&n);
                     }
                     if let Some(verdict) = verdict {
@@ -331,6 +357,7 @@ impl World {
         };
         let heard = Heard {
             at: self.now,
+            flushed: n.now,
             id: n.id,
             firing: names(true),
             resolved: names(false),
@@ -342,8 +369,8 @@ impl World {
             .or_default();
         if let Some(last) = list.last() {
             assert!(
-                last.id < heard.id || last.known,
-                "seed {}: an open delivery was overtaken: {last:?}, {heard:?}",
+                last.id <= heard.id && last.flushed <= heard.flushed,
+                "seed {}: out of order: {last:?}, {heard:?}",
                 self.seed
             );
             assert!(
@@ -370,6 +397,7 @@ impl World {
                 );
             }
         }
+        self.check_ends();
         for at in 0..ALERTS {
             for integration in 0..3 {
                 let said = self.said(integration, at, T0, T0 + Span::hours(100));
@@ -399,6 +427,30 @@ impl World {
             let instance = stored.alert.labels.get("instance").unwrap_or_default();
             let at: usize = instance.parse().expect("a number");
             assert!(self.may_live(at), "seed {seed}: {at} is left");
+        }
+    }
+
+    /// Whoever heard that an alert fires has heard of its end before it fired again, if there was time.
+    fn check_ends(&self) {
+        let seed = self.seed;
+        for (at, began, ended) in &self.episodes {
+            let again = self
+                .episodes
+                .iter()
+                .filter(|(a, b, _)| a == at && b > began);
+            let Some(next) = again.map(|(_, began, _)| *began).min() else {
+                continue;
+            };
+            if next.since(*ended) < LONG {
+                continue;
+            }
+            for integration in 0..2 {
+                let said = self.said(integration, *at, T0, next - Span::from_ms(1));
+                assert!(
+                    said.last().is_none_or(|(_, fires)| !fires),
+                    "seed {seed}: integration {integration} never heard that {at} ended at {ended}: {said:?}"
+                );
+            }
         }
     }
 
@@ -437,33 +489,57 @@ impl World {
     }
 }
 
+fn number(name: &str) -> Option<u64> {
+    std::env::var_os(name)?.to_str()?.parse().ok()
+}
+
 #[test]
 fn whatever_breaks_everybody_hears_of_every_alert_and_its_end_once() {
-    let seeds: u64 = std::env::var_os("WATCHFIRE_SIM_SEEDS")
-        .and_then(|text| text.to_str()?.parse().ok())
-        .unwrap_or(24);
+    let seeds = number("WATCHFIRE_SIM_SEEDS").unwrap_or(24);
+    let first = number("WATCHFIRE_SIM_FIRST").unwrap_or(0);
     let (mut crashes, mut told, mut fallbacks) = (0, 0, 0);
-    for seed in 0..seeds {
-        let world = World::new(seed).run();
+    for seed in first..first + seeds {
+        let world = World::new(seed, HOURS, Dooms::Random).run();
         world.check();
         crashes += world.crashes;
         told += world.heard.values().map(Vec::len).sum::<usize>();
         let fallback = world.heard.iter().filter(|((at, _), _)| *at == 2);
         fallbacks += fallback.map(|(_, heard)| heard.len()).sum::<usize>();
     }
+    eprintln!(
+        "seeds {first} to {}: {crashes} crashes, {told} notifications, {fallbacks} to the fallback",
+        first + seeds - 1
+    );
     assert!(
         u64::from(crashes) > seeds && told as u64 > seeds * 20 && fallbacks as u64 > seeds,
         "{crashes} {told} {fallbacks}"
     );
-    eprintln!(
-        "{seeds} seeds: {crashes} crashes, {told} notifications, {fallbacks} to the fallback"
-    );
+}
+
+/// One run for each operation of the disk, the process dying in the middle of it. `WATCHFIRE_SIM_STEP=1`
+/// leaves none out.
+#[test]
+fn a_crash_at_each_step_of_the_journal_forgets_nobody() {
+    let seed = number("WATCHFIRE_SIM_FIRST").unwrap_or(0);
+    let step = number("WATCHFIRE_SIM_STEP").unwrap_or(37);
+    let undisturbed = World::new(seed, 1, Dooms::After(u64::MAX / 2)).run();
+    undisturbed.check();
+    let operations = undisturbed.disk.operations();
+    let mut runs = 0;
+    for at in (0..operations).step_by(usize::try_from(step).expect("small")) {
+        let world = World::new(seed, 1, Dooms::After(at)).run();
+        assert!(world.crashes > 0, "seed {seed}, operation {at}: no crash");
+        world.check();
+        runs += 1;
+    }
+    eprintln!("seed {seed}: a crash in {runs} of {operations} operations");
+    assert!(runs > 0);
 }
 
 #[test]
 fn the_same_seed_gives_the_same_run() {
     let run = |seed| {
-        let world = World::new(seed).run();
+        let world = World::new(seed, HOURS, Dooms::Random).run();
         format!("{:?}", world.heard)
     };
     assert_eq!(run(7), run(7));

@@ -65,7 +65,7 @@ pub(super) fn alert(name: &str, starts_at: WallTime, ends_at: WallTime) -> Alert
         annotations: Labels::empty(),
         starts_at,
         ends_at,
-        generator_url: String::new(),
+        generator_url: "".into(),
         updated_at: WallTime::ZERO,
         timeout: false,
     }
@@ -288,7 +288,9 @@ fn silences_inhibition_and_intervals_mute_and_say_so() {
     let stages = |bench: &Bench, name: &str| -> Vec<Stage> {
         let fingerprint = alert(name, T0, T0).labels.fingerprint();
         let about = bench.router.decisions().about(fingerprint);
-        about.map(|decision| decision.verdict.clone()).collect()
+        about
+            .map(|decision| Stage::clone(&decision.verdict))
+            .collect()
     };
     let rule = r#"inhibition rule 1 (cluster): {alertname="ClusterDown"} mutes {alertname="Down"}"#;
     assert!(stages(&bench, "Down/1").contains(&Stage::Inhibited {
@@ -756,7 +758,7 @@ fn decisions_survive_a_restart() {
         .router
         .decisions()
         .about(fingerprint)
-        .map(|decision| decision.verdict.clone())
+        .map(|decision| Stage::clone(&decision.verdict))
         .collect();
     assert!(stages.len() >= count);
     assert!(stages.contains(&Stage::Sent { attempts: 1 }));

@@ -1,9 +1,7 @@
 //! What the API shows: alerts with their status, groups, numbers.
 
-use std::collections::BTreeMap;
-
 use super::{Alert, Counts, Group, Labels, Router, WallTime};
-use crate::alerting::{Route, compare_alerts, compare_label_sets};
+use crate::alerting::{Route, compare_label_sets, sort_alerts};
 
 /// Whether an alert reaches its receivers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +33,17 @@ pub struct AlertStatus {
     pub inhibited_by: Vec<u64>,
     /// Names of time intervals, for an alert shown in its group.
     pub muted_by: Vec<String>,
+}
+
+impl AlertStatus {
+    /// The status in a group that time intervals mute.
+    fn muted(mut self, by: &[String]) -> Self {
+        self.muted_by = by.to_vec();
+        if !by.is_empty() {
+            self.state = AlertState::Suppressed;
+        }
+        self
+    }
 }
 
 /// An alert as the API shows it.
@@ -120,29 +129,36 @@ impl Router {
 
     /// The alerts that have not ended and that `wanted` accepts, sorted by fingerprint as text.
     pub fn alerts(&self, now: WallTime, wanted: impl Fn(&AlertView) -> bool) -> Vec<AlertView> {
-        let mut views: Vec<AlertView> = self
-            .alerts
-            .iter()
-            .filter(|(_, stored)| !ended_before(&stored.alert, now))
-            .map(|(fingerprint, stored)| {
-                let receivers = stored
-                    .places
-                    .iter()
-                    .filter_map(|(route, _)| self.config.tree.get(*route))
-                    .map(|route| route.receiver.clone())
-                    .collect();
-                AlertView {
-                    fingerprint: *fingerprint,
-                    receivers,
-                    status: self.status(&stored.alert.labels, now),
-                    alert: stored.alert.clone(),
-                }
-            })
+        self.fingerprints()
+            .into_iter()
+            .filter_map(|fingerprint| self.alert(fingerprint, now))
             .filter(wanted)
-            .collect();
-        // Sixteen hexadecimal digits sort as the number does.
-        views.sort_unstable_by_key(|view| view.fingerprint);
-        views
+            .collect()
+    }
+
+    /// The fingerprints of all alerts, sorted; as text they sort the same.
+    pub fn fingerprints(&self) -> Vec<u64> {
+        let mut all: Vec<u64> = self.alerts.keys().copied().collect();
+        all.sort_unstable();
+        all
+    }
+
+    /// One alert, unless it has ended.
+    pub fn alert(&self, fingerprint: u64, now: WallTime) -> Option<AlertView> {
+        let stored = self.alerts.get(&fingerprint)?;
+        if ended_before(&stored.alert, now) {
+            return None;
+        }
+        let routes = stored.places.iter();
+        Some(AlertView {
+            fingerprint,
+            receivers: routes
+                .filter_map(|(route, _)| self.config.tree.get(*route))
+                .map(|route| route.receiver.clone())
+                .collect(),
+            status: self.status(&stored.alert.labels, now),
+            alert: stored.alert.clone(),
+        })
     }
 
     /// The groups on routes that `route` accepts, with the alerts that `alert` accepts; groups without
@@ -153,86 +169,93 @@ impl Router {
         route: impl Fn(&Route) -> bool,
         alert: impl Fn(&AlertView) -> bool,
     ) -> Vec<GroupView> {
-        let mut receivers: BTreeMap<u64, Vec<String>> = BTreeMap::new();
-        let mut ids: Vec<u64> = self.due.iter().map(|(_, id)| *id).collect();
-        ids.sort_unstable();
-        let mut views = Vec::new();
-        for id in ids {
-            let Some(group) = self.groups.get(&id) else {
-                continue;
-            };
-            let Some(node) = self.config.tree.get(group.route) else {
-                continue;
-            };
-            if !route(node) {
-                continue;
-            }
-            let alerts = self.group_alerts(group, now, &alert);
-            if alerts.is_empty() {
-                continue;
-            }
-            for view in &alerts {
-                receivers
-                    .entry(view.fingerprint)
-                    .or_default()
-                    .push(group.receiver.to_string());
-            }
-            views.push(GroupView {
-                labels: group.labels.clone(),
-                receiver: group.receiver.to_string(),
-                key: group.key.to_string(),
-                route_id: node.id.clone(),
-                route_labels: node.labels.clone(),
-                muted_by: group.muted_by.clone(),
-                next_flush: group.next_flush,
-                alerts,
-            });
-        }
-        for names in receivers.values_mut() {
-            names.sort_unstable();
-        }
-        for view in views.iter_mut().flat_map(|group| &mut group.alerts) {
-            view.receivers = receivers
-                .get(&view.fingerprint)
-                .cloned()
-                .unwrap_or_default();
-        }
-        views.sort_by(|a, b| {
-            compare_label_sets(&a.labels, &b.labels).then_with(|| a.receiver.cmp(&b.receiver))
-        });
-        views
+        self.group_ids(&route)
+            .into_iter()
+            .filter_map(|id| self.group(id, now, &route, &alert))
+            .collect()
     }
 
-    fn group_alerts(
+    /// The groups on routes that `route` accepts, in the order of [`Self::groups`].
+    pub fn group_ids(&self, route: impl Fn(&Route) -> bool) -> Vec<u64> {
+        let mut found: Vec<(u64, &Group)> = self
+            .due
+            .iter()
+            .filter_map(|(_, id)| Some((*id, self.groups.get(id)?)))
+            .filter(|(_, group)| self.config.tree.get(group.route).is_some_and(&route))
+            .collect();
+        found.sort_unstable_by(|(a_id, a), (b_id, b)| {
+            compare_label_sets(&a.labels, &b.labels)
+                .then_with(|| a.receiver.cmp(&b.receiver))
+                .then_with(|| a_id.cmp(b_id))
+        });
+        found.into_iter().map(|(id, _)| id).collect()
+    }
+
+    /// One group with the alerts that `alert` accepts; none if there are none. Of the receivers of an
+    /// alert those are named whose routes `route` accepts.
+    pub fn group(
         &self,
-        group: &Group,
+        id: u64,
         now: WallTime,
-        wanted: impl Fn(&AlertView) -> bool,
-    ) -> Vec<AlertView> {
+        route: impl Fn(&Route) -> bool,
+        alert: impl Fn(&AlertView) -> bool,
+    ) -> Option<GroupView> {
+        let group = self.groups.get(&id)?;
+        let node = self.config.tree.get(group.route)?;
         let mut alerts: Vec<AlertView> = group
             .members
             .keys()
-            .filter_map(|fingerprint| {
-                let alert = &self.alerts.get(fingerprint)?.alert;
-                if ended_before(alert, now) {
-                    return None;
-                }
-                let mut status = self.status(&alert.labels, now);
-                status.muted_by.clone_from(&group.muted_by);
-                if !status.muted_by.is_empty() {
-                    status.state = AlertState::Suppressed;
-                }
-                Some(AlertView {
-                    alert: alert.clone(),
-                    fingerprint: *fingerprint,
-                    receivers: Vec::new(),
-                    status,
-                })
-            })
-            .filter(wanted)
+            .filter_map(|fingerprint| self.member(*fingerprint, group, now, &route, &alert))
             .collect();
-        alerts.sort_by(|a, b| compare_alerts(&a.alert.labels, &b.alert.labels));
-        alerts
+        if alerts.is_empty() {
+            return None;
+        }
+        sort_alerts(&mut alerts, |view| &view.alert.labels);
+        Some(GroupView {
+            labels: group.labels.clone(),
+            receiver: group.receiver.to_string(),
+            key: group.key.to_string(),
+            route_id: node.id.clone(),
+            route_labels: node.labels.clone(),
+            muted_by: group.muted_by.clone(),
+            next_flush: group.next_flush,
+            alerts,
+        })
+    }
+
+    fn member(
+        &self,
+        fingerprint: u64,
+        group: &Group,
+        now: WallTime,
+        route: impl Fn(&Route) -> bool,
+        wanted: impl Fn(&AlertView) -> bool,
+    ) -> Option<AlertView> {
+        let stored = self.alerts.get(&fingerprint)?;
+        if ended_before(&stored.alert, now) {
+            return None;
+        }
+        let status = self.status(&stored.alert.labels, now);
+        let in_group = |muted_by: &[String]| AlertView {
+            alert: stored.alert.clone(),
+            fingerprint,
+            receivers: Vec::new(),
+            status: status.clone().muted(muted_by),
+        };
+        let mut view = in_group(&group.muted_by);
+        if !wanted(&view) {
+            return None;
+        }
+        view.receivers = stored
+            .places
+            .iter()
+            .filter_map(|(_, id)| self.groups.get(&(*id)?))
+            .filter(|other| self.config.tree.get(other.route).is_some_and(&route))
+            .filter(|other| other.muted_by == group.muted_by || wanted(&in_group(&other.muted_by)))
+            .map(|other| other.receiver.to_string())
+            .collect();
+        view.receivers.sort_unstable();
+        Some(view)
     }
 
     /// Numbers for the program's own metrics.

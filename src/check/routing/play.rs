@@ -85,11 +85,11 @@ pub fn play(config: &AlertmanagerConfig, case: &Case) -> Result<CaseReport, Stri
     for decision in router.decisions().about(case.labels.fingerprint()) {
         let of_group = routes.iter_mut().filter(|route| {
             let labels = crate::alerting::label_set_text(&route.group_labels);
-            *decision.receiver == *route.receiver
-                && *decision.group_key == format!("{}:{labels}", route.route)
+            *decision.place.receiver == *route.receiver
+                && *decision.place.group_key == format!("{}:{labels}", route.route)
         });
         for route in of_group {
-            match &decision.verdict {
+            match &*decision.verdict {
                 Stage::Inhibited { .. } => route.inhibited = true,
                 Stage::Silenced(_) => route.silenced = true,
                 Stage::Inactive(names) | Stage::Muted(names) => route.muted.clone_from(names),
@@ -139,7 +139,7 @@ fn set_up(config: RouterConfig, case: &Case, now: WallTime) -> Result<Router, St
             starts_at: now - FIRED_FOR,
             ends_at: now + Span::hours(1),
             updated_at: now,
-            generator_url: String::new(),
+            generator_url: "".into(),
             timeout: false,
         })
         .collect();

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use flate2::write::MultiGzDecoder;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use tokio::time::{Instant, timeout_at};
 
 use super::Error;
 
@@ -70,6 +71,39 @@ pub(super) async fn read(
         .finish()
         .map_err(|e| Error::Protocol(format!("gzip: {e}")))?;
     Ok(out.bytes)
+}
+
+/// Reads `body` as far as it goes until `deadline`, and whether that was all of it.
+pub(super) async fn read_some(
+    mut body: Incoming,
+    gzip: bool,
+    limit: u64,
+    deadline: Instant,
+) -> (Vec<u8>, bool) {
+    let capped = || Capped {
+        bytes: Vec::new(),
+        limit,
+        full: false,
+    };
+    // What comes packed is bounded too: nothing is unpacked before all of it is there.
+    let mut out = capped();
+    let whole = loop {
+        match timeout_at(deadline, next(&mut body)).await {
+            Ok(Ok(Some(piece))) if out.write_all(&piece).is_ok() => {}
+            Ok(Ok(None)) => break true,
+            _ => break false,
+        }
+    };
+    if !gzip {
+        return (out.bytes, whole);
+    }
+    let mut decoder = MultiGzDecoder::new(capped());
+    // A packed body that cannot be unpacked says nothing.
+    let unpacked = decoder
+        .write_all(&out.bytes)
+        .and_then(|()| decoder.finish())
+        .map(|capped| capped.bytes);
+    (unpacked.unwrap_or_default(), whole)
 }
 
 async fn next(body: &mut Incoming) -> Result<Option<bytes::Bytes>, Error> {

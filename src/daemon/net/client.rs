@@ -24,7 +24,7 @@ use crate::model::http_client::ClientOptions;
 /// How many redirects are followed.
 const REDIRECTS_MAX: usize = 10;
 /// Idle connections that a pool keeps, over all hosts.
-const IDLE_MAX: usize = 8;
+const IDLE_MAX: usize = 16;
 /// How long an idle connection is kept; a little under the five minutes of upstream's scrapes.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(290);
 
@@ -43,6 +43,9 @@ pub struct Request {
     pub timeout: Duration,
     /// An answer of this many bytes (unpacked) or more is an error; 0 for [`BODY_LIMIT_DEFAULT`].
     pub body_limit: u64,
+    /// Whether an answer counts as soon as its head is there: of a body that is too large, too slow (it has
+    /// half of the time that is left), torn or badly packed, what was read is taken.
+    pub head_counts: bool,
     /// Whether gzip is offered. compat: an answer that is packed all the same is unpacked.
     pub gzip: bool,
 }
@@ -57,6 +60,7 @@ impl Request {
             body: Bytes::new(),
             timeout,
             body_limit: 0,
+            head_counts: false,
             gzip: false,
         }
     }
@@ -90,6 +94,8 @@ pub struct Response {
     pub body: Bytes,
     /// The bytes of the body as they came over the wire, when the peer said.
     pub wire_bytes: Option<u64>,
+    /// Whether the body is all of it; false only where [`Request::head_counts`].
+    pub whole: bool,
 }
 
 impl Response {
@@ -214,7 +220,7 @@ impl Client {
             let status = response.status();
             let next = redirect_target(&url, &response);
             let Some(next) = next.filter(|_| self.shared.options.follow_redirects) else {
-                return self.read(&request, response).await;
+                return self.read(&request, response, deadline).await;
             };
             if hop == REDIRECTS_MAX {
                 break;
@@ -336,7 +342,12 @@ impl Client {
         });
     }
 
-    async fn read(&self, request: &Request, answer: Answer) -> Result<Response, Error> {
+    async fn read(
+        &self,
+        request: &Request,
+        answer: Answer,
+        deadline: Instant,
+    ) -> Result<Response, Error> {
         let (parts, incoming) = answer.response.into_parts();
         let gzip = parts
             .headers
@@ -353,13 +364,27 @@ impl Client {
             .and_then(|v| v.to_str().ok())
             .and_then(|v| v.parse::<u64>().ok());
         let guess = wire_bytes.map_or(0, |n| n.min(limit) as usize);
-        let bytes = body::read(incoming, gzip, limit, guess).await?;
-        self.put(answer.key, answer.sender);
+        let mut whole = true;
+        let bytes = if request.head_counts {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let patience = Instant::now() + left / 2;
+            let bytes;
+            (bytes, whole) = body::read_some(incoming, gzip, limit, patience).await;
+            if whole {
+                self.put(answer.key, answer.sender);
+            }
+            bytes
+        } else {
+            let bytes = body::read(incoming, gzip, limit, guess).await?;
+            self.put(answer.key, answer.sender);
+            bytes
+        };
         Ok(Response {
             status: parts.status,
             headers: parts.headers,
             body: Bytes::from(bytes),
             wire_bytes,
+            whole,
         })
     }
 }

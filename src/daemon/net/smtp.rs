@@ -28,8 +28,8 @@ use crate::alerting::receivers::{EmailAuth, EmailMessage, Reply};
 use crate::model::http_client::TlsOptions;
 use crate::text::quote::quote;
 
-/// What a server may say in one session.
-const READ_BYTES_MAX: usize = 256 << 10;
+/// What a server may say at a time. lettre looks at a reply anew with each of its lines.
+const READ_BYTES_MAX: usize = 16 << 10;
 
 /// Sends e-mails with one set of TLS options.
 #[derive(Debug)]
@@ -355,7 +355,7 @@ enum Stream {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// A connection for lettre, with a bound on what the server may say.
+/// A connection for lettre, with a bound on what the server may say before it is spoken to again.
 #[derive(Debug)]
 struct Link {
     stream: Stream,
@@ -407,6 +407,7 @@ impl AsyncWrite for Link {
         cx: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.budget = READ_BYTES_MAX;
         match &mut self.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_write(cx, data),
             Stream::Tls(stream) => Pin::new(stream).poll_write(cx, data),
@@ -576,6 +577,25 @@ mod tests {
             "{reason}"
         );
         assert_eq!(task.await.unwrap(), ["EHLO am.example.org"]);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_never_ends_its_greeting_is_left() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let task = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let piece = b"220-welcome\r\n".repeat(100);
+            while stream.write_all(&piece).await.is_ok() {}
+        });
+        let reply = mailer()
+            .send(&email(port, None), Duration::from_mins(1))
+            .await;
+        let Reply::MailRefused { reason, .. } = reply else {
+            panic!("{reply:?}");
+        };
+        assert!(reason.contains("the server says too much"), "{reason}");
+        task.await.unwrap();
     }
 
     #[tokio::test]

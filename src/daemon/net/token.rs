@@ -240,6 +240,7 @@ impl Tokens {
             body: Bytes::from(body),
             timeout: deadline.saturating_duration_since(Instant::now()),
             body_limit: ANSWER_MAX,
+            head_counts: false,
             gzip: false,
         };
         // The client behind tokens has no credentials of its own, so this cannot go round in circles.

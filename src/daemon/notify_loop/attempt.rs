@@ -4,8 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method};
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use super::mask::Mask;
 use super::meter::Reason;
 use super::outfit::{Outfit, Sender};
 use super::sink;
@@ -32,6 +34,29 @@ pub(super) async fn run(
     left: Duration,
     trace: Option<&Trace>,
 ) -> (Outcome, Reason) {
+    let files = Mutex::default();
+    let (mut outcome, reason) = talk(outfit, sender, notification, now, left, trace, &files).await;
+    if let Verdict::Retry { reason: text, .. } | Verdict::GiveUp { reason: text } =
+        &mut outcome.verdict
+    {
+        let mut secrets = sender.secrets.clone();
+        secrets.append(&mut files.into_inner());
+        secrets.extend(sender.file_secrets());
+        *text = Mask::new(secrets).hide(text);
+    }
+    (outcome, reason)
+}
+
+/// The attempt itself; what files with secrets held is added to `files`.
+async fn talk(
+    outfit: &Outfit,
+    sender: &Sender,
+    notification: &Notification,
+    now: WallTime,
+    left: Duration,
+    trace: Option<&Trace>,
+    files: &Mutex<Vec<String>>,
+) -> (Outcome, Reason) {
     let mut reason = Reason::Other;
     let Some(integration) = &sender.integration else {
         let outcome = match &sender.sink {
@@ -43,6 +68,7 @@ pub(super) async fn run(
     let deadline = Instant::now() + sender.timeout.unwrap_or(left).min(left);
     let read_file = |path: &Path| {
         let content = std::fs::read_to_string(path).map_err(|e| e.to_string())?;
+        files.lock().push(content.trim().to_owned());
         if let Some(trace) = trace {
             trace.secret(&content);
         }
@@ -70,12 +96,14 @@ pub(super) async fn run(
     }
     for _ in 0..REQUESTS_MAX {
         let left = deadline.saturating_duration_since(Instant::now());
-        let reply = match &outgoing {
+        // Bodies may be large and many are under way: only who looks on gets a copy.
+        let seen = trace.map(|trace| (trace, outgoing.clone()));
+        let reply = match outgoing {
             Outgoing::Http(request) => send(&sender.client, request, left).await,
-            Outgoing::Email(message) => sender.mailer.send(message, left).await,
+            Outgoing::Email(message) => sender.mailer.send(&message, left).await,
         };
-        if let Some(trace) = trace {
-            trace.exchange(&outgoing, &reply);
+        if let Some((trace, outgoing)) = seen {
+            trace.exchange(outgoing, &reply);
         }
         reason = match &reply {
             Reply::Http(answer) => Reason::of_status(answer.status),
@@ -105,11 +133,13 @@ fn failed(reason: &str) -> Reply {
     }
 }
 
-async fn send(client: &Client, request: &HttpRequest, left: Duration) -> Reply {
-    let mut out = Request::get(request.url.clone(), left);
+async fn send(client: &Client, request: HttpRequest, left: Duration) -> Reply {
+    let mut out = Request::get(request.url, left);
     out.method = Method::from_bytes(request.method.as_bytes()).unwrap_or(Method::POST);
-    out.body = request.body.clone().into();
+    out.body = request.body.into();
     out.body_limit = REPLY_BYTES_MAX;
+    // compat: upstream decides by the status and throws away a body that it does not need.
+    out.head_counts = true;
     out.headers.insert(
         http::header::USER_AGENT,
         HeaderValue::from_static(USER_AGENT),
@@ -137,13 +167,14 @@ async fn send(client: &Client, request: &HttpRequest, left: Duration) -> Reply {
                 })
                 .collect(),
             body: response.body.to_vec(),
+            whole: response.whole,
         }),
     }
 }
 
 /// Shows a notification in the log.
 fn show(notification: &Notification) -> Outcome {
-    for alert in &notification.alerts {
+    for alert in &*notification.alerts {
         let status = if alert.ends_at.is_zero() {
             "firing"
         } else {

@@ -207,7 +207,7 @@ mod tests {
             group_key: "g".to_owned(),
             group_labels: Labels::empty(),
             route_labels: Vec::new(),
-            alerts: Vec::new(),
+            alerts: Vec::new().into(),
             reason: NotifyReason::FirstNotification,
             now: WallTime::ZERO,
             deadline: WallTime::ZERO,

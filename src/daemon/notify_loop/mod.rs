@@ -5,6 +5,7 @@
 //! router's work (and its journal) happens on threads for blocking work.
 
 mod attempt;
+mod mask;
 mod meter;
 mod metrics;
 mod outfit;
@@ -44,6 +45,9 @@ use outfit::Outfit;
 
 /// The router of a program without a router file: everything goes to the log.
 const LOG_ONLY: &str = "route: {receiver: log, group_by: [alertname]}\nreceivers: [{name: log}]\n";
+
+/// News seldom comes alone: what comes within this time is written to the journal together.
+const GATHER_TIME: Duration = Duration::from_millis(2);
 
 /// How long attempts under way may take when the program ends.
 const STOP_TIMEOUT: Duration = if cfg!(test) {
@@ -247,6 +251,8 @@ struct Shared {
     meter: Meter,
     /// Attempts under way.
     running: Mutex<BTreeMap<u64, AbortHandle>>,
+    /// Outcomes of attempts that the router has not been told of.
+    outcomes: Mutex<Vec<(u64, Outcome)>>,
 }
 
 /// A configuration that is ready to take the place of the running one.
@@ -293,6 +299,7 @@ impl NotifyLoop {
             metrics: metrics.clone(),
             meter,
             running: Mutex::default(),
+            outcomes: Mutex::default(),
         });
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(run(handle.clone(), Arc::clone(&shared), stopped));
@@ -358,15 +365,24 @@ impl NotifyLoop {
         for handle in std::mem::take(&mut *self.shared.running.lock()).values() {
             handle.abort();
         }
+        let outcomes = std::mem::take(&mut *self.shared.outcomes.lock());
+        let now = self.shared.options.clock.now();
+        self.handle
+            .act(move |router| router.on_deliveries(now, outcomes))
+            .await;
     }
 }
 
 async fn run(handle: Handle, shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
     let clock = shared.options.clock;
     loop {
+        let outcomes = std::mem::take(&mut *shared.outcomes.lock());
         let due = handle
             .act(move |router| {
                 let now = clock.now();
+                if !outcomes.is_empty() {
+                    router.on_deliveries(now, outcomes);
+                }
                 let mut actions = Vec::new();
                 while let Some(action) = router.poll(now) {
                     actions.push(action);
@@ -384,7 +400,7 @@ async fn run(handle: Handle, shared: Arc<Shared>, mut stop: watch::Receiver<bool
             clock.real_duration(next.since(clock.now())) + Duration::from_millis(1)
         });
         tokio::select! {
-            () = handle.news() => {}
+            () = handle.news() => tokio::time::sleep(GATHER_TIME).await,
             () = tokio::time::sleep(wait) => {}
             changed = stop.changed() => {
                 if changed.is_err() || *stop.borrow() {
@@ -408,17 +424,9 @@ fn act(action: Action, handle: &Handle, shared: &Arc<Shared>) {
             // The lock is held until the attempt is known, so that its end finds it.
             let mut running = shared.running.lock();
             let task = tokio::spawn(async move {
-                let Outcome { verdict, keep } = tell(&shared_too, &notification).await;
+                let outcome = tell(&shared_too, &notification).await;
+                shared_too.outcomes.lock().push((id, outcome));
                 shared_too.running.lock().remove(&id);
-                let now = shared_too.options.clock.now();
-                handle
-                    .act(move |router| {
-                        if let Some(kept) = keep {
-                            router.keep(id, kept);
-                        }
-                        router.on_delivery(now, id, verdict);
-                    })
-                    .await;
                 handle.wake();
             });
             running.insert(id, task.abort_handle());
@@ -445,8 +453,9 @@ async fn tell(shared: &Shared, notification: &Notification) -> Outcome {
     };
     shared.meter.begins(&sender.kind, notification);
     let began = tokio::time::Instant::now();
-    let (outcome, reason) =
-        attempt::run(&outfit, sender, notification, clock.now(), left, None).await;
+    // Boxed, so that the thousands that wait for their turn are small.
+    let attempt = attempt::run(&outfit, sender, notification, clock.now(), left, None);
+    let (outcome, reason) = Box::pin(attempt).await;
     let took = began.elapsed();
     shared
         .meter

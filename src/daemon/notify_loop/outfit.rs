@@ -1,6 +1,7 @@
 //! A configuration made ready to send: receivers with their clients, and the templates.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -43,6 +44,18 @@ pub(super) struct Sender {
     pub(super) permits: Semaphore,
     /// Where its notifications go instead of out.
     pub(super) sink: Option<Sink>,
+    /// What must not be told when something goes wrong.
+    pub(super) secrets: Vec<String>,
+    /// Files of the HTTP client that hold more of it.
+    pub(super) secret_files: Vec<PathBuf>,
+}
+
+impl Sender {
+    /// What the files of the HTTP client hold. One that cannot be read now was not sent either.
+    pub(super) fn file_secrets(&self) -> impl Iterator<Item = String> + '_ {
+        let contents = self.secret_files.iter().map(std::fs::read_to_string);
+        contents.flatten().map(|content| content.trim().to_owned())
+    }
 }
 
 impl Outfit {
@@ -73,7 +86,13 @@ impl Outfit {
                 let built = integration
                     .build()
                     .ok_or_else(|| wrong(format!("{} is not known", integration.kind)))?;
+                let mut secrets = Vec::new();
+                options.secrets(&mut |secret| secrets.push(secret.to_owned()));
+                let mut secret_files = Vec::new();
+                http.secret_files(&mut |path| secret_files.push(path.to_owned()));
                 senders.push(Sender {
+                    secrets,
+                    secret_files,
                     name: format!("{}/{}", integration.kind, integration.index),
                     kind: integration.kind.to_owned(),
                     integration: Some(built),
@@ -123,6 +142,8 @@ fn log_sender(receiver: &str, sink: Option<&Sink>) -> Result<Sender, Error> {
         timeout: None,
         permits: Semaphore::new(ATTEMPTS_MAX),
         sink: sink.cloned(),
+        secrets: Vec::new(),
+        secret_files: Vec::new(),
     })
 }
 

@@ -15,7 +15,7 @@ fn alert(name: &str) -> Alert {
         annotations: Labels::empty(),
         starts_at: WallTime::ZERO,
         ends_at: WallTime::ZERO,
-        generator_url: String::new(),
+        generator_url: "".into(),
         updated_at: WallTime::ZERO,
         timeout: false,
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use super::mask::{MASK, Mask};
 use super::outfit::{Outfit, Sender};
 use super::{Error, Loaded, attempt};
 use crate::alerting::receivers::{EmailMessage, HttpReply, HttpRequest, Outgoing, Reply};
@@ -15,7 +16,6 @@ use crate::time::{Span, WallTime};
 
 /// How much of an answer's or a request's body is shown.
 const BODY_SHOWN_MAX: usize = 8 << 10;
-const MASK: &str = "<secret>";
 
 /// What an attempt did, for those who want to look on.
 #[derive(Debug, Default)]
@@ -26,8 +26,8 @@ pub(super) struct Trace {
 }
 
 impl Trace {
-    pub(super) fn exchange(&self, request: &Outgoing, reply: &Reply) {
-        self.exchanges.lock().push((request.clone(), reply.clone()));
+    pub(super) fn exchange(&self, request: Outgoing, reply: &Reply) {
+        self.exchanges.lock().push((request, reply.clone()));
     }
 
     pub(super) fn secret(&self, secret: &str) {
@@ -90,6 +90,7 @@ async fn try_sender(
             .options
             .secrets(&mut |secret| secrets.push(secret.to_owned()));
     }
+    secrets.extend(sender.file_secrets());
     let mask = Mask::new(secrets);
     let exchanges = std::mem::take(&mut *trace.exchanges.lock())
         .into_iter()
@@ -150,15 +151,16 @@ fn notification(
         ),
         group_labels,
         route_labels: Vec::new(),
-        alerts: vec![Alert {
+        alerts: [Alert {
             labels,
             annotations,
             starts_at: now - Span::minutes(1),
             ends_at: if resolved { now } else { WallTime::ZERO },
             updated_at: now,
-            generator_url: String::new(),
+            generator_url: "".into(),
             timeout: false,
-        }],
+        }]
+        .into(),
         reason: if resolved {
             NotifyReason::AllAlertsResolved
         } else {
@@ -211,6 +213,7 @@ fn reply_text(reply: &Reply) -> String {
             status,
             headers,
             body,
+            whole,
         }) => {
             let mut out = format!("HTTP status {status}\n");
             for (name, value) in headers {
@@ -222,6 +225,9 @@ fn reply_text(reply: &Reply) -> String {
             }
             out.push('\n');
             out.push_str(&shown(body));
+            if !whole {
+                out.push_str("\n(the answer did not come to its end)");
+            }
             out
         }
         Reply::MailAccepted => "the mail server took the message".to_owned(),
@@ -241,66 +247,4 @@ fn shown(body: &[u8]) -> String {
         let _ = write!(text, "\n... {} bytes in all", body.len());
     }
     text
-}
-
-/// Hides secrets in whatever form they may show up again.
-struct Mask {
-    /// The longest first.
-    forms: Vec<String>,
-}
-
-impl Mask {
-    fn new(secrets: Vec<String>) -> Self {
-        let mut forms = Vec::new();
-        for secret in secrets.into_iter().filter(|secret| !secret.is_empty()) {
-            forms.push(url::form_urlencoded::byte_serialize(secret.as_bytes()).collect());
-            let json = serde_json::to_string(&secret).unwrap_or_default();
-            forms.push(json.trim_matches('"').to_owned());
-            if let Ok(url) = url::Url::parse(&secret) {
-                forms.push(url.to_string());
-                forms.push(url.path().to_owned());
-                forms.extend(url.query().map(str::to_owned));
-                forms.extend(url.query_pairs().map(|(_, value)| value.into_owned()));
-                forms.extend(url.password().map(str::to_owned));
-            }
-            forms.push(secret);
-        }
-        forms.retain(|form| form.len() > 1);
-        forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
-        forms.dedup();
-        Self { forms }
-    }
-
-    fn hide(&self, text: &str) -> String {
-        self.forms
-            .iter()
-            .fold(text.to_owned(), |text, form| text.replace(form, MASK))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn secrets_are_hidden_in_every_form() {
-        let mask = Mask::new(vec![
-            "p\"ss w".to_owned(),
-            "https://u:pw9@hooks.example.com/services/T0/B1?key=k9".to_owned(),
-        ]);
-        for text in [
-            "a p\"ss w b",
-            "x=p%22ss+w",
-            r#"{"p":"p\"ss w"}"#,
-            "https://u:pw9@hooks.example.com/services/T0/B1?key=k9",
-            "POST /services/T0/B1 HTTP/1.1",
-            "got key=k9",
-        ] {
-            let hidden = mask.hide(text);
-            assert!(hidden.contains(MASK), "{hidden}");
-            for secret in ["ss w", "ss+w", "T0", "k9", "pw9"] {
-                assert!(!hidden.contains(secret), "{hidden}");
-            }
-        }
-    }
 }

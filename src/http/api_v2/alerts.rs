@@ -1,14 +1,16 @@
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::State as Extract;
 use axum::http::{Request, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
-use super::{Refusal, RouterInfo, body, coded, flag, handle, ok, refused, write};
+use super::{Refusal, RouterInfo, body, coded, flag, handle, list, posted, refused, write};
 use crate::alerting::matchers::{Syntax, parse_matcher};
 use crate::alerting::receivers::{NotifyContext, expand_route_labels};
 use crate::alerting::router::{AlertState, AlertView, GroupView};
-use crate::alerting::{Matcher, Notification, NotifyReason};
+use crate::alerting::{Matcher, Notification, NotifyReason, Route, Router};
 use crate::http::{Params, State};
 use crate::model::{Alert, Labels};
 use crate::text::quote::quote;
@@ -113,24 +115,20 @@ pub(super) async fn list(
     let filter = Filter::read(&params)?;
     let now = (state.now)();
     let receivers = receiver_labels(&handle);
-    let views = handle
-        .act(move |router| {
-            router.alerts(now, |view| {
-                let wanted = !filter.asks_for_receivers()
-                    || view
-                        .receivers
-                        .iter()
-                        .any(|name| filter.wants_receiver(name, &receivers));
-                wanted && filter.wants(view)
-            })
-        })
-        .await
-        .unwrap_or_default();
-    let mut out = String::with_capacity(2 + views.len() * 400);
-    out.push('[');
-    write::list(&mut out, &views, write::alert);
-    out.push(']');
-    Ok(ok(out))
+    let all = handle.act(|router| router.fingerprints()).await;
+    let write = move |router: &Router, out: &mut String, fingerprint| {
+        let Some(view) = router.alert(fingerprint, now) else {
+            return false;
+        };
+        let receiver = |name: &String| filter.wants_receiver(name, &receivers);
+        let wanted = filter.wants(&view)
+            && (!filter.asks_for_receivers() || view.receivers.iter().any(receiver));
+        if wanted {
+            write::alert(out, &view);
+        }
+        wanted
+    };
+    Ok(list::respond(handle, all.unwrap_or_default(), write).await)
 }
 
 /// `GET /api/v2/alerts/groups`
@@ -143,32 +141,33 @@ pub(super) async fn groups(
     let muted = flag(&params, "muted", true);
     let filter = Filter::read(&params)?;
     let now = (state.now)();
+    let info = handle.info();
     let receivers = receiver_labels(&handle);
-    let views = handle
+    let wanted = Arc::new(move |route: &Route| {
+        !filter.asks_for_receivers() || filter.wants_receiver(&route.receiver, &receivers)
+    });
+    let filter = Filter::read(&params)?;
+    let on_route = Arc::clone(&wanted);
+    let (all, labelled) = handle
         .act(move |router| {
-            router.groups(
-                now,
-                |route| {
-                    !filter.asks_for_receivers()
-                        || filter.wants_receiver(&route.receiver, &receivers)
-                },
-                |view| filter.wants(view),
-            )
+            let mut routes = router.config().tree.routes().iter();
+            let labelled = routes.any(|route| !route.labels.is_empty());
+            (router.group_ids(|route| on_route(route)), labelled)
         })
         .await
         .unwrap_or_default();
-    let mut views = views;
-    views.retain(|view| muted || view.muted_by.is_empty());
-    let info = handle.info();
-    for view in &mut views {
+    let write = move |router: &Router, out: &mut String, id| {
+        let view = router.group(id, now, |route| wanted(route), |view| filter.wants(view));
+        let Some(mut view) = view.filter(|view| muted || view.muted_by.is_empty()) else {
+            return false;
+        };
         if !view.route_labels.is_empty() {
-            view.route_labels = route_labels(&info, view, now);
+            view.route_labels = route_labels(&info, &view, now);
         }
-    }
-    let mut out = String::from("[");
-    write::list(&mut out, &views, write::group);
-    out.push(']');
-    Ok(ok(out))
+        write::group(out, &view, labelled);
+        true
+    };
+    Ok(list::respond(handle, all, write).await)
 }
 
 /// The labels of a group's route, with their templates expanded for the group.
@@ -215,8 +214,24 @@ pub(super) async fn take(
 ) -> Result<Response, Refusal> {
     let handle = handle(&state)?;
     let (parts, payload) = request.into_parts();
-    let value = body::read(&parts, payload, state.limits.push_bytes, "alerts").await?;
-    let items = match value {
+    let payload = body::bytes(&parts, payload, state.limits.push_bytes, "alerts").await?;
+    let alerts = match posted::read(&payload) {
+        Some(alerts) => alerts,
+        None => read_alerts(&payload)?,
+    };
+    drop(payload);
+    let refusals = handle.take((state.now)(), alerts).await;
+    if refusals.is_empty() {
+        return Ok(StatusCode::OK.into_response());
+    }
+    // compat: upstream's list of errors prints them with a separator.
+    let texts: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+    Err(refused(StatusCode::BAD_REQUEST, &texts.join("; ")))
+}
+
+/// Reads a body step by step, to say what is wrong with it.
+fn read_alerts(payload: &[u8]) -> Result<Vec<Alert>, Refusal> {
+    let items = match body::parse(payload, "alerts")? {
         Value::Array(items) => items,
         Value::Null => return Err(body::required("alerts", "body")),
         other => {
@@ -233,13 +248,7 @@ pub(super) async fn take(
             alerts.push(alert);
         }
     }
-    let refusals = handle.take((state.now)(), alerts).await;
-    if refusals.is_empty() {
-        return Ok(StatusCode::OK.into_response());
-    }
-    // compat: upstream's list of errors prints them with a separator.
-    let texts: Vec<String> = refusals.iter().map(ToString::to_string).collect();
-    Err(refused(StatusCode::BAD_REQUEST, &texts.join("; ")))
+    Ok(alerts)
 }
 
 /// One alert of the body; null is none.
@@ -274,14 +283,14 @@ fn read_alert(at: usize, item: &Value) -> Result<Option<Alert>, Refusal> {
         annotations: Labels::with_empty_values(annotations.unwrap_or_default()),
         starts_at: starts_at.unwrap_or(WallTime::ZERO),
         ends_at: ends_at.unwrap_or(WallTime::ZERO),
-        generator_url: url.to_owned(),
+        generator_url: url.into(),
         updated_at: WallTime::ZERO,
         timeout: false,
     }))
 }
 
 /// compat: `url.ParseRequestURI`: absolute, or a path from the root.
-fn is_uri(text: &str) -> bool {
+pub(super) fn is_uri(text: &str) -> bool {
     if text.chars().any(|c| c.is_ascii_control() || c == ' ') {
         return false;
     }

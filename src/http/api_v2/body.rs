@@ -1,6 +1,6 @@
 //! Bodies of requests, checked as go-openapi checks them: the first mistake is answered.
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{StatusCode, header, request};
 use serde_json::{Map, Value};
 
@@ -15,6 +15,16 @@ pub(super) async fn read(
     limit: usize,
     what: &str,
 ) -> Result<Value, Refusal> {
+    parse(&bytes(parts, body, limit, what).await?, what)
+}
+
+/// The bytes of a body that says it is JSON.
+pub(super) async fn bytes(
+    parts: &request::Parts,
+    body: Body,
+    limit: usize,
+    what: &str,
+) -> Result<Bytes, Refusal> {
     let bytes = to_bytes(body, limit).await.map_err(|_| {
         coded(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -38,7 +48,12 @@ pub(super) async fn read(
         );
         return Err(coded(StatusCode::UNSUPPORTED_MEDIA_TYPE, 415, &message));
     }
-    serde_json::from_slice(&bytes).map_err(|error| {
+    Ok(bytes)
+}
+
+/// Reads JSON.
+pub(super) fn parse(bytes: &[u8], what: &str) -> Result<Value, Refusal> {
+    serde_json::from_slice(bytes).map_err(|error| {
         let why = if error.is_eof() {
             "unexpected EOF".to_owned()
         } else {
@@ -136,7 +151,7 @@ pub(super) fn time(
 }
 
 /// compat: `strfmt` also takes times without a zone and dates, as UTC.
-fn parse_time(text: &str) -> Option<WallTime> {
+pub(super) fn parse_time(text: &str) -> Option<WallTime> {
     if let Some(time) = WallTime::parse_rfc3339(text) {
         return Some(time);
     }

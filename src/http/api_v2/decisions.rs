@@ -38,17 +38,18 @@ pub(super) async fn list(
     };
     let found = handle
         .act(move |router| {
-            let wanted = |decision: &Decision| {
+            let wanted = move |decision: &Decision| {
                 matchers
                     .iter()
                     .all(|m| m.matches(decision.labels.get(&m.name).unwrap_or_default()))
-                    && (receiver.is_empty() || *decision.receiver == *receiver)
+                    && (receiver.is_empty() || *decision.place.receiver == *receiver)
                     && start.is_none_or(|start| decision.last >= start)
                     && end.is_none_or(|end| decision.at <= end)
             };
-            let all: Vec<Decision> = router.decisions().query(wanted).cloned().collect();
-            let skip = all.len().saturating_sub(limit);
-            all.into_iter().skip(skip).collect::<Vec<_>>()
+            let newest_first = router.decisions().iter().rev();
+            let mut found: Vec<Decision> = newest_first.filter(wanted).take(limit).collect();
+            found.reverse();
+            found
         })
         .await
         .unwrap_or_default();
@@ -77,9 +78,9 @@ fn decision(out: &mut String, decision: &Decision) {
     );
     write::labels(out, &decision.labels);
     for (name, value) in [
-        ("groupKey", &decision.group_key),
-        ("receiver", &decision.receiver),
-        ("integration", &decision.integration),
+        ("groupKey", &decision.place.group_key),
+        ("receiver", &decision.place.receiver),
+        ("integration", &decision.place.integration),
     ] {
         let _ = write!(out, ",\"{name}\":");
         write::text(out, value);

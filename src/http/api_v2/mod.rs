@@ -7,6 +7,8 @@ mod body;
 mod dead_letters;
 mod decisions;
 mod handle;
+mod list;
+mod posted;
 mod silences;
 mod status;
 #[cfg(test)]

@@ -108,8 +108,8 @@ pub(super) fn alert(out: &mut String, view: &AlertView) {
     out.push('}');
 }
 
-/// Appends a group.
-pub(super) fn group(out: &mut String, view: &GroupView) {
+/// Appends a group; `labelled` says whether any route has labels.
+pub(super) fn group(out: &mut String, view: &GroupView, labelled: bool) {
     out.push_str("{\"alerts\":[");
     list(out, &view.alerts, alert);
     out.push_str("],\"labels\":");
@@ -117,8 +117,9 @@ pub(super) fn group(out: &mut String, view: &GroupView) {
     out.push_str(",\"receiver\":{");
     field(out, "name", &view.receiver);
     out.push('}');
-    // compat: as 0.33 wrote groups; 0.34 adds the field even where no route has labels.
-    if !view.route_labels.is_empty() {
+    // compat: 0.34 has the field always. Without labels in the configuration, which 0.33 does not know,
+    // groups are those of 0.33, for whoever compares the two.
+    if labelled {
         out.push_str(",\"routeLabels\":");
         let labels = view.route_labels.iter();
         pairs(out, labels.map(|(n, v)| (n.as_str(), v.as_str())));

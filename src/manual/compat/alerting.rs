@@ -15,7 +15,7 @@
 //! | notification log: what counts as news | same | `alerting::notification_log` |
 //! | `resolve_timeout`, merging of alerts whose times overlap | same | `alerting::router` |
 //! | retries: half a second, growing by half, a minute at most, with jitter | same; `Retry-After` is honoured and 429 retried | `alerting::router` |
-//! | API v2: status, receivers, alerts, groups, silences | same bytes, error bodies included | `http::api_v2` |
+//! | API v2: status, receivers, alerts, groups, silences | same bytes, error bodies included; the status shows the configuration with upstream's defaults | `http::api_v2`, `tests/peers/amtool.rs` |
 //! | feature `muted-alerts-in-nflog` | not there | |
 //! | clustering (`--cluster.*`) | not there; the status says `disabled` | |
 //!
@@ -31,10 +31,15 @@
 //! - Integrations of a group do not wait for each other: one that hangs is cut off when the group
 //!   interval (ten seconds at least) is over, the others go on. Upstream holds the whole group.
 //! - A changed configuration keeps groups, their timers and attempts under way; upstream starts over.
-//! - `/api/v2/status` shows the file as it was written, without comments and secrets; upstream shows it
-//!   with all defaults filled in.
-//! - `/api/v2/alerts/groups` has `routeLabels` only for routes with labels; 0.34 also shows empty ones.
+//! - `/api/v2/alerts/groups` has `routeLabels`, and `/api/v2/silences` has `annotations`, as soon as the
+//!   configuration gives any route labels, or the silence has annotations; 0.34 also shows empty ones where
+//!   nobody uses them. All other answers fulfil the schema of 0.34 (`tests/program/api_v2.rs`).
 //! - `/api/watchfire/v1/decisions` tells what each stage decided about each alert; it survives a restart.
+//! - A 200 whose body is endless, slow or torn is a success for receivers that only look at the status, and
+//!   none for those that read the body; upstream waits for the whole group interval, or reads without end.
+//! - Slack's errors about the moment (`ratelimited`, `internal_error`, ...) are tried again, upstream gives up.
+//! - What a receiver answers is told without the secrets that it was sent (`tests/program/secrets.rs`), and
+//!   findings of `check` show stars in place of secrets.
 //! - A receiver may have a fallback receiver. It is told of a group while an integration is not reached: its
 //!   notification was refused, or had not succeeded when the next flush came. What was lost stands in
 //!   `/api/watchfire/v1/dead_letters`, one letter for each group and integration.

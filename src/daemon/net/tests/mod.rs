@@ -1,5 +1,6 @@
 //! The client against servers that behave in all the ways that `http_config` is about.
 
+mod mail;
 mod proxy;
 mod redirect;
 mod tls;
