@@ -74,6 +74,8 @@ struct Heard {
     resolved: BTreeSet<String>,
     /// Whether the router has learnt that it arrived; otherwise a repetition is allowed.
     known: bool,
+    /// Whether the receiver said that it did not take it. Nobody can know better.
+    denied: bool,
 }
 
 struct World {
@@ -336,7 +338,7 @@ impl World {
                         Mood::Hanging => None,
                     };
                     if verdict == Some(Verdict::Delivered) || mood == Mood::Lying {
-                        self.hear(&n);
+                        self.hear(&n, mood == Mood::Lying);
                     }
                     if let Some(verdict) = verdict {
                         let when = self.soon(3);
@@ -347,7 +349,7 @@ impl World {
         }
     }
 
-    fn hear(&mut self, n: &super::Notification) {
+    fn hear(&mut self, n: &super::Notification, denied: bool) {
         let names = |firing: bool| -> BTreeSet<String> {
             n.alerts
                 .iter()
@@ -362,6 +364,7 @@ impl World {
             firing: names(true),
             resolved: names(false),
             known: false,
+            denied,
         };
         let list = self
             .heard
@@ -485,7 +488,8 @@ impl World {
 
     fn heard_of(&self, integration: usize, at: usize) -> impl Iterator<Item = &Heard> {
         let group = format!("{{}}:{{alertname=\"Group{}\"}}", at % 3);
-        self.heard.get(&(integration, group)).into_iter().flatten()
+        let all = self.heard.get(&(integration, group)).into_iter().flatten();
+        all.filter(|heard| heard.known || !heard.denied)
     }
 }
 
