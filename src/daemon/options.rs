@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Clock;
+use crate::alerting::SilenceLimits;
 use crate::time::Span;
 
 /// Where `prometheus.yml` comes from.
@@ -59,6 +60,10 @@ pub struct Options {
     pub alerting_retention: Span,
     /// `--alerts.gc-interval`; 30m.
     pub alerts_gc_interval: Span,
+    /// `--silences.max-silences` and `--silences.max-silence-size-bytes`; none.
+    pub silence_limits: SilenceLimits,
+    /// `--alerts.per-alertname-limit`; 0 for none.
+    pub alertname_limit: usize,
     /// How often files are looked at, when they are.
     pub auto_reload: Option<Span>,
     /// `--web.external-url`; empty: made from host name and port.
@@ -126,6 +131,8 @@ impl Default for Options {
             memory_limit: MemoryLimit::Default,
             alerting_retention: Span::hours(120),
             alerts_gc_interval: Span::minutes(30),
+            silence_limits: SilenceLimits::default(),
+            alertname_limit: 0,
             auto_reload: None,
             external_url: String::new(),
             route_prefix: None,

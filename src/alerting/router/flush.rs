@@ -288,6 +288,12 @@ impl Router {
     pub(super) fn forget(&mut self, fingerprint: u64) {
         if let Some(stored) = self.alerts.remove(&fingerprint) {
             self.inhibitor.forget(fingerprint, &stored.alert.labels);
+            if let Some(count) = self.named.get_mut(stored.alert.name()) {
+                *count -= 1;
+                if *count == 0 {
+                    self.named.remove(stored.alert.name());
+                }
+            }
             self.journal.push(&super::Record::AlertGone(fingerprint));
         }
     }

@@ -23,7 +23,13 @@ impl Router {
             } else {
                 self.counts.resolved_received += 1;
             }
-            self.take(now, alert, &mut renewed);
+            let fingerprint = alert.labels.fingerprint();
+            if self.is_one_too_many(fingerprint, alert.name()) {
+                // compat: the sender is not told.
+                self.counts.limited += 1;
+                continue;
+            }
+            self.take(now, fingerprint, alert, &mut renewed);
         }
         if !renewed.is_empty() {
             self.journal.push(&Record::Renewed(renewed));
@@ -49,8 +55,20 @@ impl Router {
         alert
     }
 
-    fn take(&mut self, now: WallTime, alert: Alert, renewed: &mut Vec<(u64, WallTime, WallTime)>) {
-        let fingerprint = alert.labels.fingerprint();
+    fn is_one_too_many(&self, fingerprint: u64, name: &str) -> bool {
+        let limit = self.options.alertname_limit;
+        limit > 0
+            && self.named.get(name).is_some_and(|count| *count >= limit)
+            && !self.alerts.contains_key(&fingerprint)
+    }
+
+    fn take(
+        &mut self,
+        now: WallTime,
+        fingerprint: u64,
+        alert: Alert,
+        renewed: &mut Vec<(u64, WallTime, WallTime)>,
+    ) {
         let resolved = alert.resolved_at(now);
         let received = self.decisions.stage(Stage::Received { resolved });
         let nowhere = self.decisions.nowhere();
@@ -77,6 +95,9 @@ impl Router {
         if let Some(stored) = self.alerts.get_mut(&fingerprint) {
             stored.alert = alert;
         } else {
+            if self.options.alertname_limit > 0 {
+                *self.named.entry_ref(alert.name()).or_insert(0) += 1;
+            }
             let routes = self.config.tree.matches(&alert.labels);
             let places = routes.into_iter().map(|route| (route, None)).collect();
             self.alerts

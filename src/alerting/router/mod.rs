@@ -102,6 +102,8 @@ pub struct RouterOptions {
     pub retention: Span,
     /// Limits on silences; none unless given.
     pub silence_limits: SilenceLimits,
+    /// Alerts of one name there may be at once; 0 is no limit.
+    pub alertname_limit: usize,
     /// Bounds of the decision record.
     pub decisions: DecisionLimits,
     /// Groups there may be at once; 0 is no limit.
@@ -116,6 +118,7 @@ impl Default for RouterOptions {
             gc_interval: Span::minutes(30),
             retention: Span::hours(120),
             silence_limits: SilenceLimits::default(),
+            alertname_limit: 0,
             decisions: DecisionLimits::default(),
             max_groups: 0,
             seed: 0,
@@ -132,6 +135,8 @@ pub struct Router {
     /// Each receiver's integrations by the receiver's name.
     receivers: BTreeMap<String, Vec<IntegrationOptions>>,
     alerts: HashMap<u64, StoredAlert>,
+    /// How many alerts there are of each name, where that is limited.
+    named: HashMap<String, usize>,
     groups: HashMap<u64, Group>,
     /// Groups by route and fingerprint of the group's labels.
     group_ids: HashMap<(usize, u64), u64>,
@@ -180,6 +185,8 @@ pub struct Counts {
     pub resolved_received: u64,
     /// Alerts refused because they break a rule.
     pub invalid: u64,
+    /// Alerts left out because there are too many of their name.
+    pub limited: u64,
     /// Notifications begun.
     pub intended: u64,
     /// Notifications delivered.

@@ -129,6 +129,7 @@ impl Router {
             inhibitor: Inhibitor::new(config.inhibit_rules.clone()),
             config,
             alerts: HashMap::new(),
+            named: HashMap::new(),
             groups: HashMap::new(),
             group_ids: HashMap::new(),
             next_group: 0,
@@ -252,6 +253,7 @@ impl Router {
         old_ids.sort_unstable();
         let mut old_groups = std::mem::take(&mut self.groups);
         self.group_ids.clear();
+        self.named.clear();
         self.due.clear();
         let mut alerts: Vec<(u64, Alert)> = self
             .alerts

@@ -763,3 +763,44 @@ fn decisions_survive_a_restart() {
     assert!(stages.len() >= count);
     assert!(stages.contains(&Stage::Sent { attempts: 1 }));
 }
+
+#[test]
+fn alerts_beyond_the_limit_of_their_name_are_left_out() {
+    let disk = MemoryDisk::new();
+    let options = RouterOptions {
+        alertname_limit: 2,
+        ..RouterOptions::default()
+    };
+    let opened = Router::open(
+        Arc::new(disk.clone()),
+        "router",
+        options,
+        config(&[("webhook", true)]),
+        T0,
+    );
+    let mut bench = Bench {
+        router: opened.expect("opens"),
+        disk,
+        now: T0,
+    };
+    for name in ["Down/1", "Down/2", "Down/3", "Other/1"] {
+        bench.fire(name);
+    }
+    let left = |bench: &Bench| bench.router.alerts(bench.now, |_| true).len();
+    assert_eq!(
+        (left(&bench), bench.router.stats(T0).counts.limited),
+        (3, 1)
+    );
+    // One that is known is renewed; one that has ended and was told of makes room, over a reload too.
+    bench.fire("Down/2");
+    assert_eq!(bench.deliver(31).len(), 2);
+    bench.resolve("Down/1");
+    bench.deliver(301);
+    bench.router.reload(bench.now, config(&[("webhook", true)]));
+    bench.fire("Down/3");
+    bench.fire("Down/4");
+    assert_eq!(
+        (left(&bench), bench.router.stats(bench.now).counts.limited),
+        (3, 2)
+    );
+}

@@ -488,23 +488,23 @@ pub(super) const FLAGS: &[Flag] = &[
         "15m",
         "state is written as it changes",
     ),
-    ignored(
+    works(
         "silences.max-silences",
         Value,
         "0",
-        "silences are not limited by number yet",
+        "Silences there may be, expired ones included; 0 for no limit",
     ),
-    ignored(
+    works(
         "silences.max-silence-size-bytes",
         Value,
         "0",
-        "silences are not limited by size yet",
+        "Bytes that a silence may take; 0 for no limit",
     ),
-    ignored(
+    works(
         "alerts.per-alertname-limit",
         Value,
         "0",
-        "alerts are not limited by name yet",
+        "Alerts of one alertname that are kept at once; 0 for no limit",
     ),
     ignored(
         "dispatch.maintenance-interval",

@@ -12,6 +12,7 @@ use clap::{ArgMatches, Command};
 use tokio::net::TcpListener;
 
 use super::Error;
+use crate::alerting::SilenceLimits;
 use crate::config::parse_bytes;
 use crate::daemon::{self, ConfigSource, MemoryLimit, Options};
 use crate::http::params::parse_duration_ms;
@@ -220,6 +221,14 @@ fn options(given: &Given) -> Result<Options, Error> {
         text.parse()
             .map_err(|_| wrong(flag, text, "a whole number"))
     };
+    // compat: a negative limit is none, as 0 is.
+    let limit = |flag: &str| -> Result<usize, Error> {
+        let text = given.text(flag);
+        let number: i64 = text
+            .parse()
+            .map_err(|_| wrong(flag, text, "a whole number"))?;
+        Ok(usize::try_from(number).unwrap_or(0))
+    };
     let file =
         |flag: &str| Some(PathBuf::from(given.text(flag))).filter(|p| !p.as_os_str().is_empty());
     let source = |flag: &str| file(flag).map_or(ConfigSource::None, ConfigSource::File);
@@ -241,6 +250,11 @@ fn options(given: &Given) -> Result<Options, Error> {
         storage_path: Some(storage_path),
         alerting_retention: span("data.retention")?,
         alerts_gc_interval: span("alerts.gc-interval")?,
+        silence_limits: SilenceLimits {
+            max_silences: limit("silences.max-silences")?,
+            max_per_silence_bytes: limit("silences.max-silence-size-bytes")?,
+        },
+        alertname_limit: limit("alerts.per-alertname-limit")?,
         auto_reload: watched
             .then(|| span("config.auto-reload-interval"))
             .transpose()?,

@@ -12,7 +12,6 @@ use super::Base;
 use super::alertmanagers::{Alertmanagers, Known};
 use super::live::{self, Live};
 use super::measure;
-use crate::alerting::SilenceLimits;
 use crate::daemon::alert_sender::{AlertSender, Bounds};
 use crate::daemon::notify_loop::{self, NotifyLoop, NotifyOptions};
 use crate::daemon::query_log::QueryLog;
@@ -194,7 +193,8 @@ pub(super) async fn router(base: &Base, loaded: notify_loop::Loaded) -> Result<N
         path: base.options.alerting_path.clone(),
         gc_interval: base.options.alerts_gc_interval,
         retention: base.options.alerting_retention,
-        silence_limits: SilenceLimits::default(),
+        silence_limits: base.options.silence_limits,
+        alertname_limit: base.options.alertname_limit,
         clock: base.options.clock,
         external_url: external_url(&base.options, base.port),
         receiver_name_in_metrics: base.options.features.contains("receiver-name-in-metrics"),

@@ -4,7 +4,7 @@ use md5::{Digest as _, Md5};
 
 use super::Loaded;
 use crate::alerting::SilenceState;
-use crate::alerting::router::Suppressed;
+use crate::alerting::router::{Counts, Suppressed};
 use crate::daemon::Clock;
 use crate::http::api_v2::Handle;
 use crate::http::metrics::{Page, Registry};
@@ -54,12 +54,7 @@ fn collect(page: &mut Page, handle: &Handle, clock: Clock) {
             count as f64,
         );
     }
-    page.counter(
-        "alertmanager_alerts_invalid_total",
-        "The total number of received alerts that were invalid.",
-        &[("version", "v2")],
-        counts.invalid as f64,
-    );
+    left_out(page, &counts);
     for (state, count) in ["active", "pending", "expired"].into_iter().zip(silences) {
         page.gauge(
             "alertmanager_silences",
@@ -112,6 +107,22 @@ fn collect(page: &mut Page, handle: &Handle, clock: Clock) {
         page.counter(name, help, &[], value as f64);
     }
     suppressions(page, counts.suppressed);
+}
+
+/// Alerts that came in and were not kept.
+fn left_out(page: &mut Page, counts: &Counts) {
+    page.counter(
+        "alertmanager_alerts_invalid_total",
+        "The total number of received alerts that were invalid.",
+        &[("version", "v2")],
+        counts.invalid as f64,
+    );
+    page.counter(
+        "alertmanager_alerts_limited_total",
+        "Total number of alerts that were dropped because there are too many of their name.",
+        &[],
+        counts.limited as f64,
+    );
 }
 
 fn suppressions(page: &mut Page, suppressed: Suppressed) {

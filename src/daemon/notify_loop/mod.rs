@@ -224,8 +224,10 @@ pub struct NotifyOptions {
     pub gc_interval: Span,
     /// `--data.retention`.
     pub retention: Span,
-    /// `--silences.max-silences` and `--silences.max-per-silence-bytes`.
+    /// `--silences.max-silences` and `--silences.max-silence-size-bytes`.
     pub silence_limits: SilenceLimits,
+    /// `--alerts.per-alertname-limit`.
+    pub alertname_limit: usize,
     /// The clock.
     pub clock: Clock,
     /// The address that notifications link to, without a slash at its end.
@@ -281,6 +283,7 @@ impl NotifyLoop {
             gc_interval: options.gc_interval,
             retention: options.retention,
             silence_limits: options.silence_limits,
+            alertname_limit: options.alertname_limit,
             decisions: loaded.decisions,
             max_groups: 0,
             seed: fastrand::u64(..),

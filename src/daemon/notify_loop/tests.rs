@@ -27,6 +27,7 @@ fn options(path: Option<PathBuf>) -> NotifyOptions {
         gc_interval: Span::minutes(30),
         retention: Span::hours(1),
         silence_limits: SilenceLimits::default(),
+        alertname_limit: 0,
         clock: Clock::real(),
         external_url: "http://us".to_owned(),
         receiver_name_in_metrics: false,

@@ -16,6 +16,7 @@
 //! | `resolve_timeout`, merging of alerts whose times overlap | same | `alerting::router` |
 //! | retries: half a second, growing by half, a minute at most, with jitter | same; `Retry-After` is honoured and 429 retried | `alerting::router` |
 //! | API v2: status, receivers, alerts, groups, silences | same bytes, error bodies included; the status shows the configuration with upstream's defaults | `http::api_v2`, `tests/peers/amtool.rs` |
+//! | `--silences.max-silences`, `--silences.max-silence-size-bytes`, `--alerts.per-alertname-limit` | same; alerts that have ended and not been told of count until they have | `alerting::silence`, `alerting::router` |
 //! | feature `muted-alerts-in-nflog` | not there | |
 //! | clustering (`--cluster.*`) | not there; the status says `disabled` | |
 //!
@@ -37,6 +38,8 @@
 //! - `/api/watchfire/v1/decisions` tells what each stage decided about each alert; it survives a restart.
 //! - A 200 whose body is endless, slow or torn is a success for receivers that only look at the status, and
 //!   none for those that read the body; upstream waits for the whole group interval, or reads without end.
+//! - Requests to SNS are signed over content type, host and the `x-amz-` fields, which is what signature
+//!   version 4 asks for; upstream's SDK signs the length and fields of its own too. Both are valid.
 //! - Slack's errors about the moment (`ratelimited`, `internal_error`, ...) are tried again, upstream gives up.
 //! - What a receiver answers is told without the secrets that it was sent (`tests/program/secrets.rs`), and
 //!   findings of `check` show stars in place of secrets.
