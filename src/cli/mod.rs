@@ -259,6 +259,13 @@ mod tests {
             let mut command = (verb.command)();
             let help = command.render_long_help().to_string();
             assert!(help.contains("Example"), "{}", command.get_name());
+            // What a pipeline runs most is shown whole.
+            let is_check = command.get_name() == "check";
+            let below = command.get_subcommands_mut();
+            for inner in below.filter(|inner| is_check && inner.get_name() != "help") {
+                let help = inner.render_long_help().to_string();
+                assert!(help.contains("Example"), "check {}", inner.get_name());
+            }
         }
     }
 }

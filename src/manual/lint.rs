@@ -13,7 +13,8 @@
 //! # Silence
 //!
 //! - `# watchfire ignore W012 reason` above or in a rule, a group or a route; `# watchfire ignore-file W012 reason`;
-//!   `# pint disable CHECK`, `# pint file/disable CHECK`, `# pint ignore/...` are honoured too.
+//!   `# pint disable CHECK`, `# pint file/disable CHECK`, `# pint ignore/...` are honoured too. A comment outside of lists counts
+//!   for the Kubernetes object that it stands in or above, or for the file.
 //! - `lint: {severities: {never-true: off}}` in `watchfire.yml`; `error` makes a finding fatal.
 //! - `--write-baseline FILE` once, then `--baseline FILE`: only new findings are shown. Lines do not count.
 //!
@@ -23,7 +24,8 @@
 //! `labels:` or `annotations:`, keys given twice with the same value, values that begin with a template and are not quoted,
 //! keys in another order than in the file's other rules, and the layout of expressions with `--format-exprs`.
 //! `check alertmanager --fix` writes `matchers` for `match` and `match_re`. Edits are byte ranges of the file, so
-//! comments and layout stay; the result is read again, and refused when it does not load or means something else.
+//! comments and layout stay; the result is read again, and refused when it does not load or means something else. Rules in
+//! Kubernetes objects and in braces are mended as well; what is left although others like it are mended is named with the reason.
 //!
 //! # The checks of pint
 //!
@@ -63,13 +65,22 @@
 //! | W020 useless-regexp | 39 | right: plain texts and `.*` as patterns, most of them from generators; info |
 //! | W023 absent-without-for | 1 | right |
 //! | W026 nan-in-aggregation | 2 | right: averages of latencies of devices that may idle |
+//! | W027 beyond-retention | 7 | right: windows of 30 days, which need more than the 15 that are kept by default; info |
 //! | W028 delta-of-counter | 1 | right |
 //! | W029 selects-nothing | 6 | right: `integration!~".*"`, a placeholder that was never filled in |
 //! | W030 no-annotations | 3 | right: test data |
-//! | W033 template-label-lost | 158 | right: templates print `instance` or `job`, which the aggregation dropped |
+//! | W033 template-label-lost | 155 | right: templates print `instance` or `job`, which the aggregation or `absent()` dropped |
 //! | W034 template-fails | 1 | right: `value` is called without an argument |
 //! | W039 ratio-of-everything | 1 | right; info |
+//! | W047 prediction-alone | 1 | right; info |
 //! | W062 recorded-later | 3 | right: an hourly sum is recorded after the 30 days that read it; info |
+//! | W083 inhibition-missing | 3 | arguable: packs of rules come without the router's configuration that would tell; info |
 //!
-//! The review took out what fired without cause: raw counters compared with 0 (gauges are called `_total` too), conditions
+//! W042 to W046, W057, W058 and W069 find nothing there. The names of W069's list come in part from these packs; with each
+//! pack's own names left out of the list it still finds nothing in it.
+//!
+//! 200 generated rules with a fault planted in each, of 40 kinds, stand among 200 clean ones: all are found and nothing else
+//! (`cargo test --test lint planted -- --nocapture` prints precision and recall of each check).
+//!
+//! The review took out what fired without cause: labels named `alertname` of vmalert's own metrics, raw counters compared with 0 (gauges are called `_total` too), conditions
 //! made of matchers, buckets of VictoriaMetrics, `unless up` as a guard.

@@ -166,6 +166,9 @@ fn hint(binary: &BinaryExpr, series: &Shape) -> String {
         );
     }
     let number = path::number(&binary.rhs).or_else(|| path::number(&binary.lhs));
+    if series.range.whole && series.range.low == 0.0 && series.range.high == 1.0 {
+        return "the value is 0 or 1 and nothing else: compare with one of them".to_owned();
+    }
     if series.range.high == 1.0 && number.is_some_and(|n| n > 1.0 && n <= 100.0) {
         return "the value is a fraction between 0 and 1: compare with a fraction, or multiply by 100"
             .to_owned();

@@ -19,6 +19,9 @@ use crate::time::Span;
 pub(super) fn command() -> Command {
     let command = Command::new("config")
         .about("Checks prometheus.yml and the files that it names")
+        .after_help(
+            "Examples:\n  watchfire check config prometheus.yml\n  watchfire check config --syntax-only prometheus.yml\n  watchfire check config --lint=all --since=main prometheus.yml",
+        )
         .arg(files_argument(true))
         .arg(since::argument())
         .arg(

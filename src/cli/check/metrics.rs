@@ -16,6 +16,7 @@ const LINT_EXIT: u8 = 3;
 pub(super) fn command() -> Command {
     Command::new("metrics")
         .about("Lints the metrics page on standard input")
+        .after_help("Example:\n  curl -s http://localhost:9100/metrics | watchfire check metrics")
         .arg(
             Arg::new("lint")
                 .long("lint")

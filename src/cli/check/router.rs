@@ -18,6 +18,9 @@ use crate::rules::file::FileOptions;
 pub(super) fn alertmanager_command() -> Command {
     let command = Command::new("alertmanager")
         .about("Checks alertmanager.yml with the templates that it names, and AlertmanagerConfig objects")
+        .after_help(
+            "Examples:\n  watchfire check alertmanager alertmanager.yml\n  watchfire check alertmanager --fix alertmanager.yml\n  helm template chart | watchfire check alertmanager -",
+        )
         .arg(files_argument(false))
         .arg(since::argument());
     fix::arguments(command)
@@ -26,6 +29,7 @@ pub(super) fn alertmanager_command() -> Command {
 pub(super) fn web_command() -> Command {
     Command::new("web-config")
         .about("Checks files for --web.config.file")
+        .after_help("Example:\n  watchfire check web-config web.yml")
         .arg(files_argument(true))
 }
 

@@ -18,6 +18,9 @@ use crate::rules::file::FileOptions;
 pub(super) fn command() -> Command {
     let command = Command::new("rules")
         .about("Checks rule files and PrometheusRule objects; standard input when none is given")
+        .after_help(
+            "Examples:\n  watchfire check rules rules/*.yml\n  watchfire check rules --lint=all --alertmanager.config.file=alertmanager.yml rules/\n  watchfire check rules --lint=W012,W037 --fail-on=warning rules/\n  watchfire check rules --since=main\n  watchfire check rules --diff --format-exprs rules/",
+        )
         .arg(files_argument(false))
         .arg(since::argument())
         .arg(fix::format_argument());

@@ -15,7 +15,7 @@
 //! | | our own: `why`, `receivers test`, `dead-letters` | `cli::why`, `daemon::notify_loop::trial` |
 //! | pint's checks that need no server | `check rules --lint all`, `watchfire explain`; [`lint`](crate::manual::lint) compares | `tests/lint.rs` |
 //! | `promtool check healthy, ready` | `watchfire healthcheck` | |
-//! | `promtool check config, rules, metrics, web-config`, `amtool check-config` | `watchfire check`: same verdicts and exit codes; also Kubernetes objects, folders, patterns, other formats | groups config, rule-format, promtool-runs, rules-wild; `check::source` |
+//! | `promtool check config, rules, metrics, web-config`, `amtool check-config` | `watchfire check`: same verdicts and exit codes; also Kubernetes objects, folders, patterns, other formats; `--enable-feature` and `--experimental` may stand before the verb | groups config, rule-format, promtool-runs, rules-wild; `check::source` |
 //! | `promtool test rules`: file format, verdicts, `--run`, `--debug`, `--diff`, `--junit`, `--ignore-unknown-fields` | same verdicts; rules that can neither decide nor fail a test group are not evaluated | `rules::unit_test::tests`, groups unit-tests and rules-wild |
 //! | `promtool promql format, label-matchers set, label-matchers delete` | `watchfire promql`, without `--experimental`; also `parse`; a change that makes a query invalid is refused | `cli::promql` |
 //! | `promtool tsdb list, analyze, dump, dump-openmetrics` | `watchfire tsdb`: same flags and layouts, over our own data folders | `tests/golden/tsdb.rs` |
