@@ -14,9 +14,10 @@ use super::Clock;
 use super::net::{Client, Error, Request};
 use crate::exposition::accept_header;
 use crate::http::metrics::{Registry, Summary};
-use crate::model::Metadata;
 use crate::scrape::{Counters, Target};
-use crate::scrape::{Failure, Features, Health, JobOptions, Page, Report, Schedule, ScrapeLoop};
+use crate::scrape::{
+    Failure, Families, Features, Health, JobOptions, Page, Report, Schedule, ScrapeLoop,
+};
 use crate::storage::Storage;
 use crate::time::{Span, Timestamp, WallTime};
 
@@ -83,7 +84,7 @@ pub struct Status {
     /// How long it took.
     pub last_duration: Duration,
     /// What its pages declare.
-    pub metadata: Arc<Vec<(String, Metadata)>>,
+    pub metadata: Arc<Families>,
 }
 
 /// Scrapes one target until it is told to stop.

@@ -1,7 +1,61 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use parking_lot::Mutex;
+
 use crate::model::{Metadata, MetricType};
+
+/// What a target declares: families by name.
+pub type Families = Vec<(Arc<str>, Arc<Metadata>)>;
+
+/// Names and declarations that targets share: thousands of targets of a job declare the same.
+static POOL: Mutex<Pool> = Mutex::new(Pool {
+    names: BTreeSet::new(),
+    declared: BTreeSet::new(),
+    most: POOL_MIN,
+});
+
+/// A pool of fewer texts is not looked through for those that nobody has any more.
+const POOL_MIN: usize = 4096;
+
+#[derive(Debug)]
+struct Pool {
+    names: BTreeSet<Arc<str>>,
+    declared: BTreeSet<Arc<Metadata>>,
+    /// With more than this it is looked through.
+    most: usize,
+}
+
+impl Pool {
+    fn name(&mut self, name: &str) -> Arc<str> {
+        if let Some(known) = self.names.get(name) {
+            return Arc::clone(known);
+        }
+        let name: Arc<str> = name.into();
+        self.names.insert(Arc::clone(&name));
+        name
+    }
+
+    fn metadata(&mut self, metadata: Metadata) -> Arc<Metadata> {
+        if let Some(known) = self.declared.get(&metadata) {
+            return Arc::clone(known);
+        }
+        self.tidy();
+        let metadata = Arc::new(metadata);
+        self.declared.insert(Arc::clone(&metadata));
+        metadata
+    }
+
+    /// Forgets what nobody has any more, when there may be much of it.
+    fn tidy(&mut self) {
+        if self.names.len() + self.declared.len() >= self.most {
+            self.names.retain(|name| Arc::strong_count(name) > 1);
+            self.declared.retain(|known| Arc::strong_count(known) > 1);
+            let left = self.names.len() + self.declared.len();
+            self.most = POOL_MIN.max(left * 2);
+        }
+    }
+}
 
 /// For how many pages a family's metadata outlives its last mention.
 const KEPT_PAGES: u64 = 10;
@@ -9,14 +63,14 @@ const KEPT_PAGES: u64 = 10;
 /// What the pages of one target declare of their families.
 #[derive(Debug, Default)]
 pub(super) struct FamilyMetadata {
-    families: BTreeMap<String, Declared>,
+    families: BTreeMap<Arc<str>, Declared>,
     page: u64,
-    shown: Option<Arc<Vec<(String, Metadata)>>>,
+    shown: Option<Arc<Families>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Declared {
-    metadata: Metadata,
+    metadata: Arc<Metadata>,
     /// The last page that mentioned the family, and the last that changed it.
     seen: u64,
     changed: u64,
@@ -30,19 +84,28 @@ impl FamilyMetadata {
         set: impl FnOnce(&mut Metadata),
     ) {
         let page = self.page;
-        if !self.families.contains_key(family) {
-            self.shown = None;
+        if let Some(declared) = self.families.get_mut(family) {
+            declared.seen = page;
+            if differs(&declared.metadata) {
+                let mut metadata = Metadata::clone(&declared.metadata);
+                set(&mut metadata);
+                declared.metadata = POOL.lock().metadata(metadata);
+                declared.changed = page;
+                self.shown = None;
+            }
+            return;
         }
-        let declared = match self.families.get_mut(family) {
-            Some(declared) => declared,
-            None => self.families.entry(family.to_owned()).or_default(),
+        let mut metadata = Metadata::default();
+        let changed = if differs(&metadata) { page } else { 0 };
+        set(&mut metadata);
+        let mut pool = POOL.lock();
+        let declared = Declared {
+            metadata: pool.metadata(metadata),
+            seen: page,
+            changed,
         };
-        declared.seen = page;
-        if differs(&declared.metadata) {
-            set(&mut declared.metadata);
-            declared.changed = page;
-            self.shown = None;
-        }
+        self.families.insert(pool.name(family), declared);
+        self.shown = None;
     }
 
     pub(super) fn set_type(&mut self, family: &str, metric_type: MetricType) {
@@ -70,7 +133,7 @@ impl FamilyMetadata {
 
     /// What is declared of a family, if the metric seems to be part of it.
     pub(super) fn of(&self, family: &str, metric: &str) -> Option<&Metadata> {
-        let metadata = &self.families.get(family)?.metadata;
+        let metadata = &*self.families.get(family)?.metadata;
         is_member(metric, family, metadata.metric_type).then_some(metadata)
     }
 
@@ -88,12 +151,12 @@ impl FamilyMetadata {
     }
 
     /// Every family, sorted by name.
-    pub(super) fn list(&mut self) -> Arc<Vec<(String, Metadata)>> {
+    pub(super) fn list(&mut self) -> Arc<Families> {
         let families = &self.families;
         let shown = self.shown.get_or_insert_with(|| {
             let pairs = families
                 .iter()
-                .map(|(name, d)| (name.clone(), d.metadata.clone()));
+                .map(|(name, d)| (Arc::clone(name), Arc::clone(&d.metadata)));
             Arc::new(pairs.collect())
         });
         Arc::clone(shown)
@@ -137,6 +200,19 @@ mod tests {
         }
         metadata.end_page(true);
         assert!(metadata.list().is_empty());
+    }
+
+    #[test]
+    fn what_targets_declare_alike_is_kept_once() {
+        let mut lists = Vec::new();
+        for _ in 0..2 {
+            let mut metadata = FamilyMetadata::default();
+            metadata.set_type("shared_total", MetricType::Counter);
+            metadata.set_help("shared_total", "what_targets_declare_alike");
+            lists.push(metadata.list());
+        }
+        assert!(Arc::ptr_eq(&lists[0][0].0, &lists[1][0].0));
+        assert!(Arc::ptr_eq(&lists[0][0].1, &lists[1][0].1));
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod tests;
 
 pub use counters::Counters;
 pub use error::Error;
+pub use metadata::Families;
 pub use options::{Features, JobOptions};
 pub use pool::{Pool, Sync};
 pub use report::{Health, Report};

@@ -4,12 +4,12 @@ use std::time::Duration;
 use super::cache::SeriesCache;
 use super::counters::Counters;
 use super::limits::HistogramLimits;
-use super::metadata::FamilyMetadata;
+use super::metadata::{Families, FamilyMetadata};
 use super::page::{Context, PageOutcome, take_page};
 use super::report::{Report, ReportSeries};
 use super::target::Target;
 use super::{Features, JobOptions};
-use crate::model::{Metadata, Sample, stale_nan};
+use crate::model::{Sample, stale_nan};
 use crate::storage::{AppendError, Appender, SeriesRef, Storage};
 use crate::time::Timestamp;
 
@@ -114,7 +114,7 @@ impl ScrapeLoop {
     }
 
     /// What the target's pages declare, sorted by family.
-    pub fn metadata(&mut self) -> Arc<Vec<(String, Metadata)>> {
+    pub fn metadata(&mut self) -> Arc<Families> {
         self.metadata.list()
     }
 

@@ -395,7 +395,7 @@ fn metadata_is_listed_and_told_to_the_store() {
     bench.page("# HELP a_total Helps.\n# TYPE a_total counter\na_total 1\n");
     let listed = bench.scrape.metadata();
     assert_eq!(
-        (listed[0].0.as_str(), listed[0].1.help.as_str()),
+        (&*listed[0].0, listed[0].1.help.as_str()),
         ("a_total", "Helps.")
     );
     let stored = bench

@@ -13,6 +13,7 @@ use crate::daemon::sd::Discovery;
 use crate::discovery::{self, TargetGroup};
 use crate::http::metrics::Summary;
 use crate::http::state::{PoolView, TargetMetadata, TargetView};
+use crate::model::Metadata;
 use crate::scrape::{Counters, JobOptions, Pool, Target};
 use crate::time::Span;
 
@@ -170,8 +171,8 @@ impl Job {
             let declared = Arc::clone(&running.status.lock().metadata);
             out.extend(declared.iter().map(|(metric, metadata)| TargetMetadata {
                 target: target.labels.clone(),
-                metric: metric.clone(),
-                metadata: metadata.clone(),
+                metric: metric.to_string(),
+                metadata: Metadata::clone(metadata),
             }));
         }
         out
