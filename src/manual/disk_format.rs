@@ -62,7 +62,7 @@
 //!   are never used twice.
 //! - *samples*: count, then per sample a tag (bits 0-2: float, integer, stale, histogram, float histogram, stale
 //!   histogram, stale float histogram; bit 3: number is the last one plus 1; bit 4: same time as the last; bit 5:
-//!   with start timestamp), number and time as zigzag differences to the last sample where the tag does
+//!   with start timestamp; since version 2 bit 6: same number, bit 7: time as far on as the last), number and time as zigzag differences to the last sample where the tag does
 //!   not say them, start as difference to the time, value. Integers are floats of fewer than 53 bits.
 //!   Histograms are a hint byte, the layout and the counts.
 //! - A *row* is what a stream, a scraped target, brings at one time. A **base** has every value:

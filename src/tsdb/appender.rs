@@ -1,6 +1,7 @@
 use std::sync::atomic::Ordering;
 
 use hashbrown::{HashMap, HashSet};
+use smallvec::{SmallVec, smallvec};
 
 use super::batch::{Batch, SeriesId};
 use super::db::Db;
@@ -20,10 +21,22 @@ pub(super) struct BatchBuilder {
     /// So many samples at the front of the row have rising numbers, and so many of the others.
     rising: usize,
     rising_others: usize,
-    /// Where the newest sample is of each series that is in neither of these stretches or has more than one.
-    newest: HashMap<SeriesId, Place, foldhash::fast::RandomState>,
-    /// Where in the batch the samples of those are that have more than one.
+    /// Series that are in neither of these stretches or have more than one sample, but for the last of these.
+    others: HashMap<SeriesId, Places, foldhash::fast::RandomState>,
+    /// The last series that got more than one sample: pushes bring all of a series at once.
+    last: Option<(SeriesId, Places)>,
+    /// Samples of series that have very many.
     times: HashMap<(SeriesId, i64), Place, foldhash::fast::RandomState>,
+}
+
+/// A series with more samples than this has them in [`BatchBuilder::times`] too.
+const SEARCHED_MAX: usize = 32;
+
+/// Where the samples of a series are.
+#[derive(Debug)]
+struct Places {
+    newest: Place,
+    all: SmallVec<[Place; 1]>,
 }
 
 /// Where a sample is in a batch.
@@ -41,16 +54,22 @@ impl BatchBuilder {
 
     /// Where the newest sample is that the batch has of a series.
     fn newest_at(&self, id: SeriesId) -> Option<Place> {
-        if !self.newest.is_empty()
-            && let Some(place) = self.newest.get(&id)
-        {
-            return Some(*place);
+        if let Some(places) = self.places(id) {
+            return Some(places.newest);
         }
         let row = self.batch.row.get(..self.rising)?;
         let others = self.batch.samples.get(..self.rising_others)?;
         find(row, id)
             .map(Place::Row)
             .or_else(|| find(others, id).map(Place::Other))
+    }
+
+    fn places(&self, id: SeriesId) -> Option<&Places> {
+        match &self.last {
+            Some((last, places)) if *last == id => Some(places),
+            _ if self.others.is_empty() => None,
+            _ => self.others.get(&id),
+        }
     }
 
     fn sample(&self, place: Place) -> Option<(i64, SampleValue)> {
@@ -78,8 +97,13 @@ impl BatchBuilder {
         if newest_ms == ms {
             return Some(value);
         }
-        let place = self.times.get(&(id, ms))?;
-        Some(self.sample(*place)?.1)
+        let all = &self.places(id)?.all;
+        if all.len() > SEARCHED_MAX {
+            let place = self.times.get(&(id, ms))?;
+            return Some(self.sample(*place)?.1);
+        }
+        let mut samples = all.iter().filter_map(|place| self.sample(*place));
+        samples.find(|(at, _)| *at == ms).map(|(_, value)| value)
     }
 
     fn push(&mut self, id: SeriesId, sample: Sample) {
@@ -109,21 +133,59 @@ impl BatchBuilder {
                 Place::Other(at) => extend(&batch.samples, at, &mut self.rising_others),
             };
             if !rises {
-                self.newest.insert(id, place);
+                self.others.insert(id, Places::of(place));
             }
             return;
         };
+        self.add(id, ms, before, place);
+    }
+
+    /// Adds a sample of a series that has some, the newest of them at `before`.
+    fn add(&mut self, id: SeriesId, ms: i64, before: Place, place: Place) {
         let before_ms = self.sample(before).map_or(ms, |(ms, _)| ms);
-        self.times.insert((id, before_ms), before);
-        self.times.insert((id, ms), place);
-        let newest = if ms >= before_ms { place } else { before };
-        self.newest.insert(id, newest);
+        let mut places = match self.last.take() {
+            Some((last, places)) if last == id => places,
+            other => {
+                if let Some((last, places)) = other {
+                    self.others.insert(last, places);
+                }
+                let known = self.others.remove(&id);
+                known.unwrap_or_else(|| Places::of(before))
+            }
+        };
+        places.all.push(place);
+        if ms >= before_ms {
+            places.newest = place;
+        }
+        if places.all.len() == SEARCHED_MAX + 1 {
+            let all = places.all.iter();
+            let times = all.filter_map(|place| Some((self.sample(*place)?.0, *place)));
+            let times: Vec<(i64, Place)> = times.collect();
+            (self.times).extend(times.into_iter().map(|(ms, place)| ((id, ms), place)));
+        } else if places.all.len() > SEARCHED_MAX {
+            self.times.insert((id, ms), place);
+        }
+        self.last = Some((id, places));
+    }
+
+    /// Whether the labels of a series are noted.
+    fn is_named(&self, id: SeriesId) -> bool {
+        self.known.contains(&id)
     }
 
     /// Notes the labels of a series that the log may not know.
     fn name(&mut self, id: SeriesId, labels: &Labels) {
         if self.known.insert(id) {
             self.named.push((id, labels.clone()));
+        }
+    }
+}
+
+impl Places {
+    fn of(place: Place) -> Self {
+        Self {
+            newest: place,
+            all: smallvec![place],
         }
     }
 }
@@ -271,7 +333,7 @@ impl Appender for DbAppender<'_> {
                 return Ok(false);
             };
             self.check(&head, id, sample)?;
-            if !known.state.is_safe() {
+            if !known.state.is_safe() && !self.builder.is_named(id) {
                 let Some(labels) = head.labels(id) else {
                     return Ok(false);
                 };

@@ -43,6 +43,27 @@ const STALE_FLOAT_HISTOGRAM: u8 = 6;
 const NEXT_ID: u8 = 1 << 3;
 const SAME_TIME: u8 = 1 << 4;
 const WITH_START: u8 = 1 << 5;
+const SAME_ID: u8 = 1 << 6;
+/// The time is as far from the last one as that was from the one before.
+const SAME_STEP: u8 = 1 << 7;
+
+/// What the sample before was, as far as the next says how it differs.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Before {
+    id: SeriesId,
+    ms: i64,
+    step_ms: i64,
+}
+
+impl Before {
+    const fn go_on(&mut self, id: SeriesId, ms: i64) {
+        *self = Self {
+            id,
+            ms,
+            step_ms: ms.wrapping_sub(self.ms),
+        };
+    }
+}
 
 /// Floats below this are written as integers where that keeps every bit.
 const INTEGERS_BELOW: f64 = 9_007_199_254_740_992.0;
@@ -66,15 +87,13 @@ impl Batch {
             put_labels(out, labels);
         }
         put_varint(out, (row.len() + self.samples.len()) as u64);
-        let (mut last_id, mut last_ms) = (0, 0);
+        let mut before = Before::default();
         for (id, value) in row {
             let sample = Sample::float(self.row_ms, *value);
-            put_sample(out, *id, &sample, last_id, last_ms);
-            (last_id, last_ms) = (*id, self.row_ms);
+            put_sample(out, *id, &sample, &mut before);
         }
         for (id, sample) in &self.samples {
-            put_sample(out, *id, sample, last_id, last_ms);
-            (last_id, last_ms) = (*id, sample.timestamp_ms);
+            put_sample(out, *id, sample, &mut before);
         }
         put_varint(out, self.exemplars.len() as u64);
         for (id, exemplar) in &self.exemplars {
@@ -99,11 +118,11 @@ impl Batch {
         for _ in 0..reader.count(2)? {
             batch.series.push((read_id(reader)?, wire::labels(reader)?));
         }
-        let (mut last_id, mut last_ms) = (0, 0);
-        for _ in 0..reader.count(1)? {
-            let (id, sample) = read_sample(reader, last_id, last_ms)?;
-            (last_id, last_ms) = (id, sample.timestamp_ms);
-            batch.samples.push((id, sample));
+        let mut before = Before::default();
+        let count = reader.count(1)?;
+        batch.samples.reserve_exact(count.min(1 << 16));
+        for _ in 0..count {
+            batch.samples.push(read_sample(reader, &mut before)?);
         }
         for _ in 0..reader.count(2)? {
             batch
@@ -140,14 +159,8 @@ pub(crate) fn read_id(reader: &mut Reader<'_>) -> Result<SeriesId, Error> {
     SeriesId::try_from(reader.varint()?).map_err(|_| Error::Invalid("series number"))
 }
 
-/// Appends one sample, relative to the number and time of the one before.
-pub(crate) fn put_sample(
-    out: &mut Vec<u8>,
-    id: SeriesId,
-    sample: &Sample,
-    last_id: SeriesId,
-    last_ms: i64,
-) {
+/// Appends one sample, relative to number and time of the one before.
+pub(crate) fn put_sample(out: &mut Vec<u8>, id: SeriesId, sample: &Sample, before: &mut Before) {
     let stale = sample.value.is_stale();
     let kind = match &sample.value {
         SampleValue::Float(_) if stale => STALE,
@@ -159,12 +172,17 @@ pub(crate) fn put_sample(
         SampleValue::FloatHistogram(_) => FLOAT_HISTOGRAM,
     };
     let mut tag = kind;
-    let next_id = last_id.checked_add(1) == Some(id);
-    let same_time = sample.timestamp_ms == last_ms;
+    let next_id = before.id.checked_add(1) == Some(id);
+    let same_id = before.id == id;
+    let since = sample.timestamp_ms.wrapping_sub(before.ms);
+    let same_time = since == 0;
+    let same_step = !same_time && since == before.step_ms;
     let with_start = sample.start_timestamp_ms != 0;
     for (is, bit) in [
         (next_id, NEXT_ID),
+        (same_id, SAME_ID),
         (same_time, SAME_TIME),
+        (same_step, SAME_STEP),
         (with_start, WITH_START),
     ] {
         if is {
@@ -172,12 +190,13 @@ pub(crate) fn put_sample(
         }
     }
     out.push(tag);
-    if !next_id {
-        put_zigzag(out, i64::from(id) - i64::from(last_id));
+    if !(next_id || same_id) {
+        put_zigzag(out, i64::from(id) - i64::from(before.id));
     }
-    if !same_time {
-        put_zigzag(out, sample.timestamp_ms.wrapping_sub(last_ms));
+    if !(same_time || same_step) {
+        put_zigzag(out, since);
     }
+    before.go_on(id, sample.timestamp_ms);
     if with_start {
         let start = sample.start_timestamp_ms;
         put_zigzag(out, start.wrapping_sub(sample.timestamp_ms));
@@ -202,23 +221,27 @@ pub(crate) fn put_sample(
 /// Reads what [`put_sample`] wrote.
 pub(crate) fn read_sample(
     reader: &mut Reader<'_>,
-    last_id: SeriesId,
-    last_ms: i64,
+    before: &mut Before,
 ) -> Result<(SeriesId, Sample), Error> {
     let tag = reader.u8()?;
     let id = if tag & NEXT_ID != 0 {
-        last_id.checked_add(1)
+        before.id.checked_add(1)
+    } else if tag & SAME_ID != 0 {
+        Some(before.id)
     } else {
-        i64::from(last_id)
+        i64::from(before.id)
             .checked_add(reader.zigzag()?)
             .and_then(|id| SeriesId::try_from(id).ok())
     }
     .ok_or(Error::Invalid("series number"))?;
-    let timestamp_ms = if tag & SAME_TIME != 0 {
-        last_ms
+    let timestamp_ms = before.ms.wrapping_add(if tag & SAME_TIME != 0 {
+        0
+    } else if tag & SAME_STEP != 0 {
+        before.step_ms
     } else {
-        last_ms.wrapping_add(reader.zigzag()?)
-    };
+        reader.zigzag()?
+    });
+    before.go_on(id, timestamp_ms);
     let start_timestamp_ms = if tag & WITH_START != 0 {
         timestamp_ms.wrapping_add(reader.zigzag()?)
     } else {

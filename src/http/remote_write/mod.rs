@@ -18,7 +18,8 @@ use axum::routing::any;
 
 use super::{State, plain, wrap};
 use crate::codec::prompb;
-use crate::storage::{self, AppendError};
+use crate::model::{Labels, Sample};
+use crate::storage::{self, AppendError, Appender, SeriesRef};
 
 /// Series, samples, labels and the like that one request may have.
 const PARTS_MAX: usize = 10_000_000;
@@ -75,6 +76,20 @@ impl From<storage::Error> for Refusal {
             text: error.to_string(),
             written: Written::default(),
         }
+    }
+}
+
+/// Appends a sample of a series that the request has brought samples of before if there is an `id`: then its labels
+/// are not looked at again.
+fn append_sample(
+    batch: &mut dyn Appender,
+    id: Option<SeriesRef>,
+    labels: &Labels,
+    sample: Sample,
+) -> Result<SeriesRef, AppendError> {
+    match id {
+        Some(id) if batch.append_known(id, &sample)? => Ok(id),
+        _ => batch.append(None, labels, sample),
     }
 }
 

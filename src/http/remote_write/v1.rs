@@ -1,6 +1,6 @@
 //! Remote write 1.0: all or nothing.
 
-use super::{PARTS_MAX, Refusal, Written, convert, is_senders_fault};
+use super::{PARTS_MAX, Refusal, Written, append_sample, convert, is_senders_fault};
 use crate::codec::prompb::{TimeSeries, WriteRequest, decode};
 use crate::model::{Exemplar, Labels, Sample};
 use crate::storage::{AppendError, Appender, Error, SeriesRef, Storage};
@@ -63,7 +63,7 @@ fn append(
                 AppendError::OutOfBounds
             )));
         }
-        match batch.append(id, labels, sample) {
+        match append_sample(batch, id, labels, sample) {
             Ok(found) => id = Some(found),
             // compat: a sample that others of its series in the same request have overtaken is left out
             // without a word. Histograms before a stale marker are, as that comes with the floats.

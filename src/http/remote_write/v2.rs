@@ -1,7 +1,7 @@
 //! Remote write 2.0: what can be taken is taken, and the sender is told.
 
 use super::convert::BadLabels;
-use super::{PARTS_MAX, Refusal, Written, convert, is_senders_fault};
+use super::{PARTS_MAX, Refusal, Written, append_sample, convert, is_senders_fault};
 use crate::codec::prompb::decode;
 use crate::codec::prompb::v2::{Request, TimeSeries};
 use crate::model::{Exemplar, Labels, Sample};
@@ -115,7 +115,7 @@ impl Writer<'_> {
             ));
             return Ok(false);
         }
-        match self.batch.append(*id, labels, sample) {
+        match append_sample(&mut *self.batch, *id, labels, sample) {
             Ok(found) => {
                 *id = Some(found);
                 Ok(true)

@@ -322,6 +322,15 @@ impl Head {
             };
             series.mark(sequence, oldest_reader);
             let ms = sample.timestamp_ms;
+            if let SampleValue::Float(value) = sample.value
+                && sample.start_timestamp_ms == 0
+                && series.state.indexed
+                && series.push_float(ms, value)
+            {
+                applied.samples += 1;
+                self.widen(ms);
+                continue;
+            }
             let is_histogram = !matches!(sample.value, SampleValue::Float(_));
             match series.push(id, sample, batch.out_of_order, &self.blocks) {
                 Pushed::InOrder => {}
