@@ -7,18 +7,50 @@ use serde_json::Value;
 use crate::model::{FloatHistogram, Labels};
 use crate::text::gofmt;
 
-/// Appends a text as a JSON string.
+/// Appends a text as a JSON string, as upstream writes names and values of labels.
 pub fn push_text(out: &mut String, text: &str) {
-    let plain = text
-        .bytes()
-        .all(|b| b >= 0x20 && b != b'"' && b != b'\\' && b != 0x7f);
-    if plain {
-        out.push('"');
-        out.push_str(text);
-        out.push('"');
-    } else if let Ok(quoted) = serde_json::to_string(text) {
-        out.push_str(&quoted);
+    out.push('"');
+    // What is plain goes over in one piece, which is nearly all of it.
+    let mut rest = text;
+    while let Some(at) = rest.find(|c: char| c < ' ' || c == '"' || c == '\\') {
+        let (plain, special) = rest.split_at(at);
+        out.push_str(plain);
+        let mut chars = special.chars();
+        match chars.next() {
+            Some('\n') => out.push_str("\\n"),
+            Some('\r') => out.push_str("\\r"),
+            Some('\t') => out.push_str("\\t"),
+            Some(c @ ('"' | '\\')) => out.extend(['\\', c]),
+            Some(c) => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            None => {}
+        }
+        rest = chars.as_str();
     }
+    out.push_str(rest);
+    out.push('"');
+}
+
+/// JSON in which nothing can be taken for HTML, as Go's encoder writes all texts but labels.
+pub fn without_html(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        // In JSON these stand in strings alone.
+        if matches!(c, '<' | '>' | '&' | '\u{2028}' | '\u{2029}') {
+            let _ = write!(out, "\\u{:04x}", u32::from(c));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// A text as a JSON string without HTML.
+pub fn html_free(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    push_text(&mut out, text);
+    without_html(&out)
 }
 
 /// Appends a time in seconds: no fraction, or exactly three digits of it.
@@ -107,6 +139,18 @@ pub fn labels(labels: &Labels) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_are_escaped_as_upstream_does() {
+        let mut out = String::new();
+        push_text(&mut out, "<a>&\u{2028}\u{7f}\u{8}\n\"\\é");
+        assert_eq!(out, "\"<a>&\u{2028}\u{7f}\\u0008\\n\\\"\\\\é\"");
+        assert_eq!(
+            html_free("<a>&\u{2028}é"),
+            "\"\\u003ca\\u003e\\u0026\\u2028é\""
+        );
+        assert_eq!(html_free(""), "\"\"");
+    }
 
     #[test]
     fn floats_and_times_look_as_upstream_writes_them() {

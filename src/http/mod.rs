@@ -48,18 +48,13 @@ pub fn router(state: State) -> Router {
             .route(&format!("{prefix}/"), any(pages::home))
             .nest(&prefix, api)
     };
-    api.fallback(not_found)
+    api.fallback(wrap::unknown)
         .layer(middleware::from_fn_with_state(
             state.clone(),
             wrap::measured,
         ))
         .layer(middleware::from_fn(wrap::compressed))
         .with_state(state)
-}
-
-/// Go's answer to an unknown path; Grafana looks for the words.
-pub(crate) async fn not_found() -> Response {
-    plain(StatusCode::NOT_FOUND, "404 page not found\n")
 }
 
 /// A plain-text answer as Go's `http.Error` gives it.

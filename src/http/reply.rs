@@ -1,7 +1,7 @@
+use super::json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde_json::Value;
 
 /// What kind of error the envelope names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +96,7 @@ impl IntoResponse for Failure {
         let mut body = format!(
             "{{\"status\":\"error\",\"errorType\":\"{}\",\"error\":{}",
             self.kind.as_str(),
-            Value::String(self.text)
+            json::html_free(&self.text)
         );
         push_texts(&mut body, "warnings", &self.warnings);
         body.push('}');
@@ -157,13 +157,13 @@ impl IntoResponse for Reply {
 }
 
 fn push_texts(body: &mut String, name: &str, texts: &[String]) {
-    if !texts.is_empty()
-        && let Ok(list) = serde_json::to_string(texts)
-    {
+    let list: Vec<String> = texts.iter().map(|text| json::html_free(text)).collect();
+    if !list.is_empty() {
         body.push_str(",\"");
         body.push_str(name);
-        body.push_str("\":");
-        body.push_str(&list);
+        body.push_str("\":[");
+        body.push_str(&list.join(","));
+        body.push(']');
     }
 }
 

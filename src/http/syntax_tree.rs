@@ -20,7 +20,7 @@ pub fn to_json(expr: &Expr) -> String {
             }
         }
     }
-    out
+    super::json::without_html(&out)
 }
 
 enum Piece<'a> {

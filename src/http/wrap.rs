@@ -1,10 +1,12 @@
 //! What surrounds every handler: methods, CORS, readiness, compression, measuring.
 
+use std::fmt::Write as _;
 use std::future::Future;
 use std::io::Write as _;
 
 use axum::body::{Body, HttpBody, to_bytes};
-use axum::extract::{MatchedPath, Path, Request, State as Extract};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{MatchedPath, OriginalUri, Path, Request, State as Extract};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header, response};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -14,7 +16,10 @@ use flate2::write::GzEncoder;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
+use percent_encoding::percent_decode_str;
+
 use super::{ErrorKind, Failure, Params, Reply, State, plain};
+use crate::text::quote::quote;
 
 /// Answers smaller than this are sent as they are.
 const COMPRESS_FROM: usize = 1024;
@@ -64,12 +69,53 @@ where
     F: Future<Output = Result<Reply, Failure>> + Send,
 {
     any(
-        move |Extract(state): Extract<State>, Path(name): Path<String>, request: Request| {
-            respond(state, request, false, move |state, params| {
-                handler(state, name, params)
-            })
+        move |Extract(state): Extract<State>,
+              name: Result<Path<String>, PathRejection>,
+              request: Request| {
+            let raw = raw_name(&request);
+            respond(
+                state,
+                request,
+                false,
+                async move |state, params| match name {
+                    Ok(Path(name)) => handler(state, name, params).await,
+                    Err(_) => Err(Failure::bad_data(format!("invalid label name: {raw}"))),
+                },
+            )
         },
     )
+}
+
+/// The name in `.../NAME/values` with its bytes that are no UTF-8, in quotes.
+fn raw_name(request: &Request) -> String {
+    let segment = request.uri().path().rsplit('/').nth(1).unwrap_or_default();
+    let bytes: Vec<u8> = percent_decode_str(segment).collect();
+    let mut out = String::from('"');
+    for chunk in bytes.utf8_chunks() {
+        let quoted = quote(chunk.valid());
+        out.push_str(quoted.get(1..quoted.len() - 1).unwrap_or_default());
+        for byte in chunk.invalid() {
+            let _ = write!(out, "\\x{byte:02x}");
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// What no route knows: the CORS headers for OPTIONS of the API, else Go's 404; Grafana looks for the words.
+pub(super) async fn unknown(Extract(state): Extract<State>, request: Request) -> Response {
+    let prefix = state.route_prefix.trim_end_matches('/');
+    let path = match request.extensions().get::<OriginalUri>() {
+        Some(OriginalUri(uri)) => uri.path(),
+        None => request.uri().path(),
+    };
+    let in_api = path
+        .strip_prefix(prefix)
+        .is_some_and(|path| path.starts_with("/api/v1/"));
+    if in_api && request.method() == Method::OPTIONS {
+        return answer(&state, &request, || StatusCode::NO_CONTENT.into_response());
+    }
+    plain(StatusCode::NOT_FOUND, "404 page not found\n")
 }
 
 fn endpoint<H, F>(post_too: bool, handler: H) -> MethodRouter<State>

@@ -26,7 +26,10 @@ pub fn routes() -> Router<State> {
         .route("/api/v1/query_exemplars", get_or_post(series::exemplars))
         .route("/api/v1/format_query", get_or_post(series::format_query))
         .route("/api/v1/parse_query", get_or_post(series::parse_query))
-        .route("/api/v1/series", get_or_post(series::series))
+        .route(
+            "/api/v1/series",
+            get_or_post(series::series).delete(series::drop_series),
+        )
         .route("/api/v1/labels", get_or_post(series::label_names))
         .route(
             "/api/v1/label/{name}/values",

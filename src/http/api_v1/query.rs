@@ -332,7 +332,7 @@ fn push_plain(out: &mut String, t_ms: i64, text: &str) {
     out.push('[');
     out.push_str(&json::float_text(t_ms as f64 / 1000.0));
     out.push(',');
-    json::push_text(out, text);
+    out.push_str(&json::html_free(text));
     out.push(']');
 }
 

@@ -4,8 +4,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use super::selection::{self, expression, selectors, unescape_name};
 use crate::http::{ErrorKind, Failure, Params, Reply, State, json, syntax_tree, wrap};
 use crate::model::{Labels, Matcher};
@@ -45,6 +43,12 @@ async fn with_querier<T: Send + 'static>(
     }
 }
 
+/// A list of names or values.
+fn texts(list: &[String]) -> Reply {
+    let list: Vec<String> = list.iter().map(|text| json::html_free(text)).collect();
+    Reply::raw(format!("[{}]", list.join(",")))
+}
+
 /// A list, cut to `limit` (0 for all), with the warning that belongs to it.
 fn limited<T>(mut list: Vec<T>, limit: usize) -> (Vec<T>, Vec<String>) {
     if limit > 0 && list.len() > limit {
@@ -59,7 +63,13 @@ const fn one_more(limit: usize) -> usize {
     if limit == 0 { 0 } else { limit + 1 }
 }
 
+/// compat: `DELETE` is known to the path and does nothing.
+pub(super) async fn drop_series() -> Failure {
+    Failure::new(ErrorKind::Internal, "not implemented")
+}
+
 pub(super) async fn series(state: State, params: Params) -> Result<Reply, Failure> {
+    params.well_formed()?;
     if params.all("match[]").next().is_none() {
         return Err(Failure::bad_data("no match[] parameter provided"));
     }
@@ -73,15 +83,21 @@ pub(super) async fn series(state: State, params: Params) -> Result<Reply, Failur
             step_ms: 0,
             function: "series".to_owned(),
             limit: one_more(limit),
-            sorted: true,
+            // compat: what one selector finds comes as the store has it.
+            sorted: sets.len() > 1,
         };
+        let find = |matchers: &Vec<Matcher>| -> Result<Vec<Labels>, Error> {
+            let found = querier.select(&hints, matchers)?;
+            found.map(|entry| Ok(entry?.labels)).collect()
+        };
+        if let [matchers] = sets.as_slice() {
+            return find(matchers);
+        }
         let mut all: BTreeSet<Labels> = BTreeSet::new();
         for matchers in &sets {
-            for entry in querier.select(&hints, matchers)? {
-                all.insert(entry?.labels);
-            }
+            all.extend(find(matchers)?);
         }
-        Ok(all.into_iter().collect::<Vec<_>>())
+        Ok(all.into_iter().collect())
     })
     .await?;
     let (found, warnings) = limited(found, limit);
@@ -107,7 +123,7 @@ pub(super) async fn label_names(state: State, params: Params) -> Result<Reply, F
     })
     .await?;
     let (names, warnings) = limited(names, limit);
-    Ok(Reply::json(&names).with_notes(warnings, Vec::new()))
+    Ok(texts(&names).with_notes(warnings, Vec::new()))
 }
 
 pub(super) async fn label_values(
@@ -129,7 +145,7 @@ pub(super) async fn label_values(
     })
     .await?;
     let (values, warnings) = limited(values, limit);
-    Ok(Reply::json(&values).with_notes(warnings, Vec::new()))
+    Ok(texts(&values).with_notes(warnings, Vec::new()))
 }
 
 /// What any of the matcher sets finds, sorted; without sets what no matcher finds.
@@ -200,7 +216,7 @@ pub(super) async fn exemplars(state: State, params: Params) -> Result<Reply, Fai
 
 pub(super) async fn format_query(state: State, params: Params) -> Result<Reply, Failure> {
     let expr = expression(&state, params.get("query")).map_err(|e| Failure::invalid("query", e))?;
-    Ok(Reply::json(&Value::String(pretty(&expr))))
+    Ok(Reply::raw(json::html_free(&pretty(&expr))))
 }
 
 pub(super) async fn parse_query(state: State, params: Params) -> Result<Reply, Failure> {

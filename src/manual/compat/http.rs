@@ -8,6 +8,7 @@
 //! | CORS headers, gzip answers | same | `http::tests` |
 //! | `query`, `query_range`: `timeout`, `limit`, `lookback_delta`, `stats`, 11,000 points | same; `stats=all` tells samples per step with the feature `promql-per-step-stats` | `http::tests::grafana` |
 //! | `series`, `labels`, `label/NAME/values` (with `U__` names), `query_exemplars` | same | `http::tests::grafana` |
+//! | all of the above and below, byte for byte beside Prometheus 3.5 | same but for what this page names | `tests/differential/http_diff.py` |
 //! | `format_query`, `parse_query` | same | `http::syntax_tree`, `tests/peers.rs` |
 //! | `targets`, `scrape_pools`, `targets/metadata`, `targets/relabel_steps`, `metadata`, `alertmanagers` | same | `http::tests` |
 //! | `rules` with every filter and pages, `alerts` | same; without alerts the list is empty where upstream shows null | `http::tests`, `http::tests::grafana` |
@@ -29,5 +30,9 @@
 //! - `--web.read-timeout` holds for the head of a request and idle time before it, and once more for the body.
 //! - `"`, `<` and `>` may stand raw in a query string, as Go's server takes them; not after a request with a
 //!   chunked body on the same connection, and not over HTTP/2, whose clients escape them.
+//! - Multipart forms are not read. Paths with doubled or trailing slashes are unknown; upstream redirects them.
+//! - In `rules`, `targets` and the like, `<`, `>` and `&` in texts stand as they are; upstream writes `\u003c` and so on,
+//!   as do queries, labels and errors here. To a reader of JSON it is the same.
+//! - A `limit` keeps the first values in order; upstream keeps any.
 //! - Of `client_allowed_sans`, e-mail addresses and URIs are not compared. TLS below 1.2 is not spoken.
 //! - `rate_limit` of the web configuration is read and has no effect.
