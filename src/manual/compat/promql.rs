@@ -21,6 +21,7 @@
 //!   the label of `count_values` they are refused by their own bytes.
 //! - U+FFFD in a string prints as `\ufffd`, because the bare character is refused as broken UTF-8.
 //! - At most 100 errors are kept per text.
+//! - The errors of what is switched off name the switch in brackets after upstream's text.
 //!
 //! # Evaluation
 //!

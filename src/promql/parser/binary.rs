@@ -51,7 +51,10 @@ impl Parser<'_> {
             let pos = lhs.pos().to(rhs.pos());
             let has_fill = matching.fill.lhs.is_some() || matching.fill.rhs.is_some();
             if has_fill && !self.options.fill_modifiers {
-                self.report(pos, "binop fill modifiers are experimental and not enabled");
+                self.report(
+                    pos,
+                    "binop fill modifiers are experimental and not enabled (--enable-feature=promql-binop-fill-modifiers)",
+                );
             }
             let height = self.height_over(lhs.height.max(rhs.height), start.pos())?;
             lhs = Node {

@@ -255,7 +255,10 @@ impl Parser<'_> {
 
     fn require_duration_expressions(&mut self, pos: PosRange) {
         if !self.options.duration_expressions {
-            self.report(pos, "experimental duration expression is not enabled");
+            self.report(
+                pos,
+                "experimental duration expression is not enabled (--enable-feature=promql-duration-expr)",
+            );
         }
     }
 }

@@ -190,7 +190,12 @@ impl Parser<'_> {
             &UNKNOWN
         });
         if func.experimental && !self.options.experimental_functions {
-            self.report(name.pos(), format!("function \"{text}\" is not enabled"));
+            self.report(
+                name.pos(),
+                format!(
+                    "function \"{text}\" is not enabled (--enable-feature=promql-experimental-functions)"
+                ),
+            );
         }
         let height = self.height_over(height, pos)?;
         Ok(Node {

@@ -168,7 +168,9 @@ impl Parser<'_> {
         if !self.options.extended_range_selectors {
             self.report(
                 pos,
-                format!("{word} modifier is experimental and not enabled"),
+                format!(
+                    "{word} modifier is experimental and not enabled (--enable-feature=promql-extended-range-selectors)"
+                ),
             );
             return;
         }

@@ -81,19 +81,19 @@ fn switches_guard_experimental_syntax() {
     for (text, message) in [
         (
             "sort_by_label(a, \"b\")",
-            "1:1: parse error: function \"sort_by_label\" is not enabled",
+            "1:1: parse error: function \"sort_by_label\" is not enabled (--enable-feature=promql-experimental-functions)",
         ),
         (
             "a[5m * 2]",
-            "1:3: parse error: experimental duration expression is not enabled",
+            "1:3: parse error: experimental duration expression is not enabled (--enable-feature=promql-duration-expr)",
         ),
         (
             "a + fill(1) b",
-            "1:1: parse error: binop fill modifiers are experimental and not enabled",
+            "1:1: parse error: binop fill modifiers are experimental and not enabled (--enable-feature=promql-binop-fill-modifiers)",
         ),
         (
             "a[5m] anchored",
-            "1:1: parse error: anchored modifier is experimental and not enabled",
+            "1:1: parse error: anchored modifier is experimental and not enabled (--enable-feature=promql-extended-range-selectors)",
         ),
         (
             "limitk(1, a)",
