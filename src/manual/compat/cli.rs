@@ -37,8 +37,8 @@
 //! - `--alerts.gc-interval` also says how often expired silences and old log entries are cleared away.
 //! - Our own `--watchfire.config.file` names `watchfire.yml` (`config::watchfire`).
 //! - Our own `--memory.limit` (or `memory: {limit: ...}` in `watchfire.yml`; default 70 % of the container's limit) is
-//!   compared with anonymous memory: at 85 % caches go and memory is flushed early, at 90 % queries over the API get
-//!   503, at 95 % new series of the targets that brought most in ten minutes are refused, at 98 % all new series but
+//!   compared with anonymous memory: at 85 % caches go and memory is flushed early, at 90 % queries, series, labels and
+//!   federation over the API get 503, at 95 % new series of the targets that brought most in ten minutes are refused, at 98 % all new series but
 //!   those of alerts. Series that exist and rules go on. `/api/watchfire/v1/status/memory` and
 //!   `watchfire_tsdb_series_growth` name the job, instance, metric and label that grow.
 //! - `check rules` and `check alertmanager` take `PrometheusRule` and `AlertmanagerConfig` objects, which promtool and amtool

@@ -25,6 +25,8 @@ pub(crate) struct SeriesView {
     /// What was read to see whether there is anything.
     peeked: Option<Result<Sample, storage::Error>>,
     tombstones: Vec<Tombstone>,
+    /// The newest sample that the reader sees lies in the range.
+    has_newest: bool,
     min_ms: i64,
     max_ms: i64,
 }
@@ -106,6 +108,7 @@ impl SeriesView {
             open: Vec::new(),
             peeked: None,
             tombstones: series.tombstones().to_vec(),
+            has_newest: (min_ms..=max_ms).contains(&limit.newest_ms),
             min_ms,
             max_ms,
         }
@@ -113,6 +116,9 @@ impl SeriesView {
 
     /// Whether there is no sample; an error counts as one.
     pub(crate) fn is_empty(&mut self) -> bool {
+        if self.has_newest && self.tombstones.is_empty() {
+            return false;
+        }
         if let Err(e) = self.look_into_blocks() {
             self.peeked = Some(self.fail(e.into()));
             return false;
