@@ -25,6 +25,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use prost::Message as _;
 use support::{Daemon, Server, api, free_port, query, say, wait_for};
 use watchfire::codec::prompb::{Label, Sample, TimeSeries, WriteRequest, compress};
+use watchfire::time::WallTime;
 
 /// An exporter whose values change with each scrape.
 fn exporter() -> Server {
@@ -45,13 +46,13 @@ fn write_config(folder: &Path, target: u16) {
          - {{job_name: page, static_configs: [{{targets: ['127.0.0.1:{target}']}}]}}\n"
     );
     std::fs::write(folder.join("prometheus.yml"), config).unwrap();
-    let rules = "groups:\n- name: g\n  rules:\n  - {alert: Waits, expr: scrapes_total >= 0, for: 24h}\n\
-                   \x20 - {alert: Fires, expr: scrapes_total >= 0, keep_firing_for: 24h}\n";
+    let rules = "groups:\n- name: g\n  rules:\n  - {alert: Waits, expr: vector(1) >= 0, for: 24h}\n\
+                   \x20 - {alert: Fires, expr: vector(1) >= 0, keep_firing_for: 24h}\n";
     std::fs::write(folder.join("rules.yaml"), rules).unwrap();
 }
 
-/// Name, state and begin of every alert, once both are there.
-fn alerts(port: u16) -> BTreeMap<String, (String, String)> {
+/// State and begin of each alert, by name, once both are there.
+fn alerts(port: u16) -> BTreeMap<String, (String, i64)> {
     let mut found = BTreeMap::new();
     wait_for("both alerts", Duration::from_mins(2), || {
         let data = api(port, "/api/v1/alerts").unwrap_or_default();
@@ -61,8 +62,9 @@ fn alerts(port: u16) -> BTreeMap<String, (String, String)> {
             .flatten()
             .map(|alert| {
                 let text = |value: &serde_json::Value| value.as_str().unwrap_or("").to_owned();
-                let begin = (text(&alert["state"]), text(&alert["activeAt"]));
-                (text(&alert["labels"]["alertname"]), begin)
+                let begin = WallTime::parse_rfc3339(&text(&alert["activeAt"])).unwrap();
+                let state = (text(&alert["state"]), begin.as_ms());
+                (text(&alert["labels"]["alertname"]), state)
             })
             .collect();
         found.len() == 2
