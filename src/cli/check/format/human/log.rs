@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use super::{Finding, SNIPPET_BYTES_MAX, Severity, Window, way_out};
+use crate::cli::check::format::secrets::hidden;
 
 /// Lines of logs are not cut.
 pub(super) const WIDTH: usize = 10_000;
@@ -17,7 +18,8 @@ pub(super) fn draw(finding: &Finding, notes: &[String]) -> Option<String> {
     }
     let window = Window::around(&place.source, place.bytes.start, place.bytes.end);
     let (from, end) = (window.text.rfind('\n').map_or(0, |at| at + 1), window.end);
-    let line = &window.text[from..];
+    let shown = hidden(window.text);
+    let line = &shown[from..];
     let column = window.start.checked_sub(from)?;
     let is_plain = |text: &str| text.bytes().all(|b| matches!(b, b' '..=b'~'));
     let title = finding.to_string();
