@@ -39,7 +39,7 @@
 //! | warnings and infos with their place | the same | group promql-evals |
 //! | limits: samples at once, time, cancellation, with upstream's texts | the same | `promql::engine` tests |
 //! | extended ranges, fill modifiers, `info()`, trimming; rules that are easily got wrong | the same | `tests/promql/*.test` |
-//! | queries of the compliance suite; expressions of known rules over real scrapes | the same as 3.5.3 | `tests/peers.rs` |
+//! | queries of the compliance suite; expressions of known rules over real scrapes | the same as 3.5.3 | `tests/peers.rs`, `tests/differential/rules_diff.py` |
 //! | test scripts: `load`, `load_with_nhcb`, `eval`, `expect`, and the checks of the runner | the same | group promql-runner, example `promqltest` |
 //!
 //! Differences:
