@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -114,15 +115,11 @@ const ENEMIES: &[Enemy] = &[
         job: "bomb",
         options: "body_size_limit: 8MB",
         deed: |stream| {
-            let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-            for _ in 0..1024 {
-                packer.write_all(&[b'\n'; 1 << 20])?;
-            }
-            let body = packer.finish()?;
+            let body = gzip_bomb();
             stream.write_all(OK)?;
             stream.write_all(b"Content-Encoding: gzip\r\n")?;
             stream.write_all(format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes())?;
-            stream.write_all(&body)
+            stream.write_all(body)
         },
         told: "body size limit exceeded",
     },
@@ -178,17 +175,40 @@ const ENEMIES: &[Enemy] = &[
         job: "many-lines",
         options: "sample_limit: 1000, scrape_interval: 5s, scrape_timeout: 5s",
         deed: |stream| {
-            let mut body = Vec::with_capacity(4 << 20);
-            for i in 0..200_000 {
-                writeln!(body, "m{{i=\"{i}\"}} {i}")?;
-            }
+            let body = many_lines();
             stream.write_all(OK)?;
             stream.write_all(format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes())?;
-            stream.write_all(&body)
+            stream.write_all(body)
         },
         told: "sample limit exceeded",
     },
 ];
+
+/// Half a gigabyte of blank lines: a packed megabyte again and again, without an end. Packed once, because a target
+/// must not cost more than the daemon that is tested.
+fn gzip_bomb() -> &'static [u8] {
+    static BODY: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let mut piece = Vec::with_capacity(1 << 20);
+        // A full flush forgets what came before, so that the piece may follow itself.
+        flate2::Compress::new(flate2::Compression::fast(), false)
+            .compress_vec(&[b'\n'; 1 << 20], &mut piece, flate2::FlushCompress::Full)
+            .unwrap();
+        let head = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+        [&head[..], &piece.repeat(512)].concat()
+    });
+    &BODY
+}
+
+/// A page of far more samples than are allowed.
+fn many_lines() -> &'static [u8] {
+    static BODY: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let lines: Vec<String> = (0..200_000)
+            .map(|i| format!("m{{i=\"{i}\"}} {i}\n"))
+            .collect();
+        lines.concat().into_bytes()
+    });
+    &BODY
+}
 
 fn start(enemy: &'static Enemy) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -260,6 +280,8 @@ fn hostile_targets_cost_their_own_scrapes_and_nothing_else() {
         }
         std::fs::write(folder.join("prometheus.yml"), text).unwrap();
     };
+    // Made before the attack, so that no scrape waits for them.
+    assert!(gzip_bomb().len() < 8 << 20 && many_lines().len() < 8 << 20);
     config(false);
     let daemon = Daemon::start(folder, free_port(), &[]);
     wait_for("a first scrape", Duration::from_mins(1), || {
