@@ -207,11 +207,13 @@ impl Router {
             // A delivery that a crash interrupted may have arrived: its alerts must hear of their end.
             ask(entry).or_else(|| {
                 let uncertain = self.uncertain.get(&key)?;
-                flush
-                    .firing
-                    .is_empty()
-                    .then(|| ask(Some(&uncertain.entry)))
-                    .flatten()
+                if flush.firing.is_empty() {
+                    return ask(Some(&uncertain.entry));
+                }
+                // Others still fire: the log may know this end from an earlier time.
+                let told = |ended: &u64| uncertain.entry.firing.binary_search(ended).is_ok();
+                (target.integration.send_resolved && flush.resolved.iter().any(told))
+                    .then_some(NotifyReason::NewResolvedAlerts)
             })
         };
         let reason =

@@ -93,6 +93,8 @@ struct World {
     /// By integration and group; the fallback's is the third.
     heard: BTreeMap<(usize, String), Vec<Heard>>,
     crashes: u32,
+    /// Operations of the disk before the process can be stopped.
+    began_at: u64,
     /// From then on everything is healthy.
     end_of_trouble: WallTime,
 }
@@ -136,9 +138,11 @@ impl World {
             moods: [Mood::Fine; 2],
             heard: BTreeMap::new(),
             crashes: 0,
+            began_at: 0,
             end_of_trouble: T0 + Span::hours(hours),
         };
         world.restart();
+        world.began_at = world.disk.operations();
         if let Dooms::After(operations) = dooms {
             world.disk.stop_after(operations);
         }
@@ -520,6 +524,15 @@ fn whatever_breaks_everybody_hears_of_every_alert_and_its_end_once() {
     );
 }
 
+/// Seeds that once found something: the name of a snapshot that a power cut took away (2077); an end that was not told
+/// because a crash had interrupted the notification of its begin while others of the group still fired.
+#[test]
+fn seeds_that_found_a_mistake_stay_good() {
+    for seed in [120, 2077, 5173, 5233] {
+        World::new(seed, HOURS, Dooms::Random).run().check();
+    }
+}
+
 /// One run for each operation of the disk, the process dying in the middle of it. `WATCHFIRE_SIM_STEP=1`
 /// leaves none out.
 #[test]
@@ -528,7 +541,8 @@ fn a_crash_at_each_step_of_the_journal_forgets_nobody() {
     let step = number("WATCHFIRE_SIM_STEP").unwrap_or(37);
     let undisturbed = World::new(seed, 1, Dooms::After(u64::MAX / 2)).run();
     undisturbed.check();
-    let operations = undisturbed.disk.operations();
+    // The first operations come before the process can be stopped.
+    let operations = undisturbed.disk.operations() - undisturbed.began_at;
     let mut runs = 0;
     for at in (0..operations).step_by(usize::try_from(step).expect("small")) {
         let world = World::new(seed, 1, Dooms::After(at)).run();
