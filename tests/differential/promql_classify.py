@@ -311,7 +311,7 @@ def without_name(key):
 
 def padded_quantile(f):
     """The histograms look alike, and an empty bucket of one can matter: it decides which sides there are, or it is the
-    last one seen where counts are negative."""
+    last one seen, or the first and below all others, where counts are negative."""
     theirs, ours = (by_labels(x) for x in f.ask(f.node["args"][-1]))
     pairs = {without_name(key): (v, ours.get(key)) for key, v in theirs.items()}
 
@@ -320,7 +320,8 @@ def padded_quantile(f):
         if not isinstance(a, dict) or a != b:
             return False
         bounds = [float(x) for bucket in a["buckets"] for x in bucket[1:3]]
-        return one_sided(a) or (float(a["count"]) < 0 and float(answer) not in bounds)
+        outside = float(answer) not in bounds or float(answer) == min(bounds)
+        return one_sided(a) or (float(a["count"]) < 0 and outside)
     return f.points() and all(a is not None and explained(key, a) for key, (a, _) in f.points().items())
 
 
