@@ -22,6 +22,7 @@
 //! | passwords | bcrypt | the format of `basic_auth_users` |
 //! | allocator | tikv-jemallocator (feature `jemalloc`, on by default) | gives churned memory back; builds with gcc |
 //! | line diffs | similar | bounded in time; insta brings it along anyway |
+//! | short texts of YAML trees | smol_str | most keys and values fit into 23 bytes and need no allocation; from the makers of rust-analyzer |
 //! | locks, maps | parking_lot, arc-swap, hashbrown, foldhash, smallvec | |
 //! | tests | proptest, insta, criterion, tempfile, rcgen | rcgen makes authorities and certificates while a test runs |
 //!

@@ -1,8 +1,6 @@
 //! `AlertmanagerConfig` objects of the Prometheus operator: rewritten into the section of an
 //! `alertmanager.yml` that the operator makes of them, places kept, and checked as such.
 
-use std::sync::Arc;
-
 use crate::alerting::matchers::Syntax;
 use crate::config::alertmanager;
 use crate::text::quote::quote;
@@ -385,7 +383,7 @@ fn mapping(span: Span, entries: Vec<(&'static str, Node)>) -> Node {
 fn text(span: Span, text: &str) -> Node {
     Node {
         kind: Kind::Scalar {
-            text: Arc::from(text),
+            text: text.into(),
             style: Style::DoubleQuoted,
         },
         tag: None,

@@ -3,6 +3,7 @@
 use saphyr_parser::Marker;
 
 use super::node::Place;
+use super::pieces::Piece;
 use super::place::CharOffsets;
 
 /// The text without its byte order mark, some lines indented further.
@@ -17,6 +18,15 @@ pub(super) struct Body<'t> {
     skipped: usize,
     /// Lines that were indented further, and by how much; in order.
     indented: Vec<(usize, usize)>,
+    /// For a piece of a text: where its items begin in here, and what was left out before them.
+    cut: Option<Cut>,
+}
+
+#[derive(Clone, Copy)]
+struct Cut {
+    at: usize,
+    bytes: usize,
+    lines: usize,
 }
 
 impl<'t> Body<'t> {
@@ -26,7 +36,17 @@ impl<'t> Body<'t> {
             text: text.into(),
             skipped,
             indented: Vec::new(),
+            cut: None,
         }
+    }
+
+    /// Makes places those in the text that the piece is of.
+    pub(super) fn stands_in(&mut self, piece: &Piece<'_>) {
+        self.cut = Some(Cut {
+            at: piece.head.len(),
+            bytes: piece.bytes.start - piece.head.len(),
+            lines: piece.lines,
+        });
     }
 
     /// Where a place that the parser speaks of stands in the given text.
@@ -44,11 +64,14 @@ impl<'t> Body<'t> {
             .find(|(at, _)| *at == line)
             .map_or(0, |(_, added)| (*added).min(marker.col()));
         let offset = self.offsets.byte(&self.text, marker.index());
+        let offset = (self.skipped + offset).saturating_sub(before + here);
+        let (bytes, lines) = match self.cut {
+            Some(cut) if offset >= cut.at => (cut.bytes, cut.lines),
+            _ => (0, 0),
+        };
         Place {
-            offset: (self.skipped + offset)
-                .saturating_sub(before + here)
-                .min(given.len()),
-            line,
+            offset: (offset + bytes).min(given.len()),
+            line: line + lines,
             column: marker.col() - here + 1,
         }
     }

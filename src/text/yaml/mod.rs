@@ -28,6 +28,7 @@ mod fields;
 mod keys;
 mod node;
 mod parse;
+mod pieces;
 mod place;
 mod problem;
 mod resolve;

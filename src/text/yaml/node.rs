@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use smol_str::SmolStr;
+
 use super::place;
 
 /// One document of a YAML text.
@@ -72,7 +74,7 @@ pub enum Kind {
     /// A text whose meaning its reader decides.
     Scalar {
         /// The value: unquoted, unescaped, unfolded.
-        text: Arc<str>,
+        text: SmolStr,
         /// How it was written.
         style: Style,
     },
@@ -99,7 +101,7 @@ impl Node {
     pub(super) fn null(span: Span) -> Self {
         Self {
             kind: Kind::Scalar {
-                text: Arc::from(""),
+                text: SmolStr::default(),
                 style: Style::Plain,
             },
             tag: None,

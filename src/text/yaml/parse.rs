@@ -2,9 +2,11 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
+use smol_str::SmolStr;
 
 use super::body::{Body, end_of_quoted};
 use super::node::{Document, Entry, Kind, Node, Place, Span, Style};
+use super::pieces::{self, Piece};
 use super::problem::{Problem, ProblemKind};
 
 /// Collections nested deeper than this are refused.
@@ -31,6 +33,14 @@ fn documents(text: &str, wanted: usize) -> Result<Vec<Document>, Problem> {
 ///
 /// compat: go-yaml's `Unmarshal` does the same. An empty text is a null document.
 pub fn parse_first(text: &str) -> Result<Document, Problem> {
+    if let Some(document) = pieces::parse_first(text) {
+        return Ok(document);
+    }
+    parse_whole(text)
+}
+
+/// As [`parse_first`], always at a stretch.
+pub(super) fn parse_whole(text: &str) -> Result<Document, Problem> {
     let first = documents(text, 1)?.pop();
     Ok(first.unwrap_or_else(|| Document {
         root: Node::null(start_of_text()),
@@ -64,16 +74,21 @@ fn start_of_text() -> Span {
 
 /// A collection that is not closed yet.
 struct Open {
-    node: Node,
+    is_mapping: bool,
+    tag: Option<Box<str>>,
+    span: Span,
     anchor: usize,
-    /// The key that waits for its value, in a mapping.
-    key: Option<Node>,
+    /// How many finished nodes belong to the collections around it.
+    before: usize,
 }
 
-struct Reader<'t> {
+pub(super) struct Reader<'t> {
     text: &'t str,
     body: Body<'t>,
     open: Vec<Open>,
+    /// The finished nodes of all open collections, keys and values in turn. A collection takes its own when
+    /// it is closed: it then knows how many they are, and nothing grows or shrinks in steps.
+    finished: Vec<Node>,
     /// Finished anchors and the nodes in each.
     anchors: BTreeMap<usize, (Node, usize)>,
     copies: usize,
@@ -118,6 +133,7 @@ impl<'t> Reader<'t> {
             text,
             body: Body::new(body, skipped),
             open: Vec::new(),
+            finished: Vec::new(),
             anchors: BTreeMap::new(),
             copies: 0,
         })
@@ -127,10 +143,18 @@ impl<'t> Reader<'t> {
         for _ in 0..=REPAIRS_MAX {
             let text = self.body.text.clone();
             match self.pass(&text, wanted) {
-                Ok(documents) => return Ok(documents),
+                Ok(roots) => {
+                    let source: Arc<str> = Arc::from(self.text);
+                    let document = |root| Document {
+                        root,
+                        source: Arc::clone(&source),
+                    };
+                    return Ok(roots.into_iter().map(document).collect());
+                }
                 Err(Halt::Problem(problem)) => return Err(problem),
                 Err(Halt::Quoted(start)) if self.body.repair(start) => {
                     self.open.clear();
+                    self.finished.clear();
                     self.anchors.clear();
                     self.copies = 0;
                 }
@@ -144,9 +168,25 @@ impl<'t> Reader<'t> {
         Err(Problem::new(start_of_text(), text))
     }
 
-    fn pass(&mut self, body: &str, wanted: usize) -> Result<Vec<Document>, Halt> {
-        let source: Arc<str> = Arc::from(self.text);
-        let mut documents = Vec::new();
+    /// Reads `piece`, whose text with the head in front is `joined`.
+    pub(super) fn of_piece(joined: &'t str, piece: &Piece<'t>) -> Option<Self> {
+        let mut reader = Self::new(joined).ok()?;
+        reader.body.stands_in(piece);
+        reader.text = piece.text;
+        Some(reader)
+    }
+
+    /// The root of the first document. Nothing when there is a mistake, or anything that could make a
+    /// difference to what stands elsewhere in the text.
+    pub(super) fn only_document(mut self) -> Option<Node> {
+        let text = self.body.text.clone();
+        let root = self.pass(&text, 1).ok()?.pop()?;
+        (self.anchors.is_empty() && self.copies == 0).then_some(root)
+    }
+
+    /// The roots of the first so many documents.
+    fn pass(&mut self, body: &str, wanted: usize) -> Result<Vec<Node>, Halt> {
+        let mut roots = Vec::new();
         let mut root = None;
         for event in Parser::new_from_str(body) {
             let (event, span) = event.map_err(|error| {
@@ -170,11 +210,8 @@ impl<'t> Reader<'t> {
                     continue;
                 }
                 Event::DocumentEnd => {
-                    documents.push(Document {
-                        root: root.take().unwrap_or_else(|| Node::null(span)),
-                        source: Arc::clone(&source),
-                    });
-                    if documents.len() >= wanted {
+                    roots.push(root.take().unwrap_or_else(|| Node::null(span)));
+                    if roots.len() >= wanted {
                         break;
                     }
                     continue;
@@ -185,7 +222,7 @@ impl<'t> Reader<'t> {
                     let span = self.without_what_follows(span, style);
                     let node = Node {
                         kind: Kind::Scalar {
-                            text: Arc::from(&*text),
+                            text: SmolStr::new(&*text),
                             style: style_of(style),
                         },
                         tag: tag.map(|tag| short_tag(&tag)),
@@ -194,11 +231,11 @@ impl<'t> Reader<'t> {
                     Some((node, anchor))
                 }
                 Event::SequenceStart(anchor, tag) => {
-                    self.push(Kind::Sequence(Vec::new()), span, anchor, tag.as_deref())?;
+                    self.push(false, span, anchor, tag.as_deref())?;
                     None
                 }
                 Event::MappingStart(anchor, tag) => {
-                    self.push(Kind::Mapping(Vec::new()), span, anchor, tag.as_deref())?;
+                    self.push(true, span, anchor, tag.as_deref())?;
                     None
                 }
                 Event::SequenceEnd | Event::MappingEnd => self.pop(span)?,
@@ -207,7 +244,7 @@ impl<'t> Reader<'t> {
                 root = self.attach(node, anchor).or(root);
             }
         }
-        Ok(documents)
+        Ok(roots)
     }
 
     fn place(&self, marker: Marker) -> Place {
@@ -240,7 +277,7 @@ impl<'t> Reader<'t> {
 
     fn push(
         &mut self,
-        kind: Kind,
+        is_mapping: bool,
         span: Span,
         anchor: usize,
         tag: Option<&Tag>,
@@ -250,34 +287,43 @@ impl<'t> Reader<'t> {
             return Err(Problem::new(span, text));
         }
         self.open.push(Open {
-            node: Node {
-                kind,
-                tag: tag.map(short_tag),
-                span,
-            },
+            is_mapping,
+            tag: tag.map(short_tag),
+            span,
             anchor,
-            key: None,
+            before: self.finished.len(),
         });
         Ok(())
     }
 
     fn pop(&mut self, end: Span) -> Result<Option<(Node, usize)>, Problem> {
-        let Some(Open {
-            mut node, anchor, ..
-        }) = self.open.pop()
-        else {
+        let Some(open) = self.open.pop() else {
             return Ok(None);
         };
-        node.span.end = node.span.end.max(end.end);
-        match &mut node.kind {
-            Kind::Mapping(entries) => {
-                self.merge(entries)?;
-                entries.shrink_to_fit();
+        let mut span = open.span;
+        span.end = span.end.max(end.end);
+        let mut nodes = self.finished.drain(open.before..);
+        let kind = if open.is_mapping {
+            let mut entries = Vec::with_capacity(nodes.len() / 2);
+            while let (Some(key), Some(value)) = (nodes.next(), nodes.next()) {
+                entries.push(Entry {
+                    key,
+                    value,
+                    merged: false,
+                });
             }
-            Kind::Sequence(items) => items.shrink_to_fit(),
-            Kind::Scalar { .. } => {}
-        }
-        Ok(Some((node, anchor)))
+            drop(nodes);
+            self.merge(&mut entries)?;
+            Kind::Mapping(entries)
+        } else {
+            Kind::Sequence(nodes.collect())
+        };
+        let node = Node {
+            kind,
+            tag: open.tag,
+            span,
+        };
+        Ok(Some((node, open.anchor)))
     }
 
     /// Puts a finished node where it belongs; gives it back when it is the document's root.
@@ -286,18 +332,10 @@ impl<'t> Reader<'t> {
             let count = node.count();
             self.anchors.insert(anchor, (node.clone(), count));
         }
-        let Some(parent) = self.open.last_mut() else {
+        if self.open.is_empty() {
             return Some(node);
-        };
-        match (&mut parent.node.kind, parent.key.take()) {
-            (Kind::Sequence(items), _) => items.push(node),
-            (Kind::Mapping(entries), Some(key)) => entries.push(Entry {
-                key,
-                value: node,
-                merged: false,
-            }),
-            _ => parent.key = Some(node),
         }
+        self.finished.push(node);
         None
     }
 
@@ -325,7 +363,7 @@ impl<'t> Reader<'t> {
         let (merges, mut own): (Vec<_>, Vec<_>) = std::mem::take(entries)
             .into_iter()
             .partition(|entry| is_merge(&entry.key));
-        let mut known: HashSet<Arc<str>> = own.iter().filter_map(|e| key_text(&e.key)).collect();
+        let mut known: HashSet<SmolStr> = own.iter().filter_map(|e| key_text(&e.key)).collect();
         for merge in merges {
             let sources = match merge.value.kind {
                 Kind::Sequence(items) => items,
@@ -350,9 +388,9 @@ impl<'t> Reader<'t> {
     }
 }
 
-fn key_text(key: &Node) -> Option<Arc<str>> {
+fn key_text(key: &Node) -> Option<SmolStr> {
     match &key.kind {
-        Kind::Scalar { text, .. } => Some(Arc::clone(text)),
+        Kind::Scalar { text, .. } => Some(text.clone()),
         _ => None,
     }
 }

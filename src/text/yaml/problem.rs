@@ -89,7 +89,7 @@ impl Problem {
     /// Tells which bytes of a scalar's value it is about; nothing for other nodes.
     pub fn within(mut self, node: &Node, bytes: Range<usize>) -> Self {
         if let Kind::Scalar { text, .. } = &node.kind {
-            let value = Arc::clone(text);
+            let value = Arc::from(text.as_str());
             self.within = Some(Within { value, bytes });
         }
         self

@@ -241,3 +241,95 @@ fn visit(document: &Document, node: &Node) {
         }
     }
 }
+
+/// A rule file with what makes seams hard: quotes and block scalars over lines that look like items,
+/// comments, anchors, keys after the list, a second document.
+fn listed() -> impl Strategy<Value = String> {
+    let value = prop_oneof![
+        4 => Just("up == 0"),
+        2 => Just("'a: b'"),
+        2 => Just("|\n        - name: x\n\n        é\n"),
+        1 => Just("'two\n\n      - lines'"),
+        1 => Just("\"two\n- name: x\n  far left\""),
+        1 => Just("[a,\n      - b]"),
+        1 => Just("&a [b, {c: d}]"),
+        1 => Just("*a"),
+        1 => Just("{<<: {a: b}, c: d}"),
+        1 => Just(""),
+        1 => Just(">-\n      folded\n       more # no comment\n"),
+        1 => Just("plain\n      and more # comment"),
+    ];
+    let between = prop_oneof![
+        12 => Just(""),
+        2 => Just("# comment\n"),
+        1 => Just("    # - name: x\n"),
+        1 => Just("\n\n"),
+        1 => Just("other: key\n"),
+        1 => Just("---\n"),
+        1 => Just("...\n"),
+        1 => Just("\t\n"),
+    ];
+    let item = (value.clone(), value, between);
+    let head = prop_oneof![
+        6 => Just("groups:\n"),
+        1 => Just("---\n# é\ngroups: # here\n\n"),
+        1 => Just("\u{feff}a: [b]\ngroups:\n"),
+        1 => Just("a:\n- b\ngroups:\n"),
+        1 => Just("groups: |\n"),
+        1 => Just("groups: plain\n"),
+        1 => Just("a: &a b\ngroups:\n"),
+    ];
+    (head, prop::sample::select(vec!["", "  "]), prop::collection::vec(item, 1..12)).prop_map(
+        |(head, blanks, items)| {
+            let mut text = head.to_owned();
+            for (a, b, between) in items {
+                let _ = write!(
+                    text,
+                    "{blanks}- name: {a}\n{blanks}  rules:\n{blanks}  - expr: {b}\n{blanks}    for: 5m\n{between}"
+                );
+            }
+            text
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn pieces_give_the_tree_of_the_whole(text in listed(), pieces in 2_usize..6) {
+        if let Some(document) = pieces::parse_in(&text, pieces) {
+            let whole = parse::parse_whole(&text).expect("what pieces can be read of can be read whole");
+            prop_assert_eq!(document.root, whole.root);
+            prop_assert_eq!(document.source, whole.source);
+        }
+    }
+}
+
+#[test]
+fn plain_rule_files_are_read_in_pieces() {
+    let mut text = "# rules\ngroups:\n".to_owned();
+    for n in 0..50 {
+        let _ = write!(
+            text,
+            "  - name: g{n}\n    rules:\n      - expr: |\n          up\n           == {n}\n        record: 'é'\n"
+        );
+    }
+    let whole = parse::parse_whole(&text).unwrap();
+    for wanted in 2..8 {
+        let document = pieces::parse_in(&text, wanted).expect("nothing hinders it");
+        assert_eq!(document.root, whole.root);
+    }
+    for bad in [
+        "  - *x\n",
+        "  - &x y\n",
+        "  - 'open\n",
+        "more: 1\n",
+        "---\n- a: b\n",
+        "- x\n",
+    ] {
+        let text = text.replacen("  - name: g25\n", &format!("{bad}  - name: g25\n"), 1);
+        assert!(pieces::parse_in(&text, 4).is_none(), "{bad}");
+    }
+    assert!(pieces::parse_in(&text.replace('\n', "\r\n"), 4).is_none());
+}
