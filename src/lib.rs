@@ -5,8 +5,8 @@
 //! listed in tiers; imports point down the list, never up (`tests/architecture.rs` holds the table):
 //!
 //! - words that everyone shares: [`time`], [`model`], [`codec`], [`disk`],
-//!   [`math`], [`text`];
-//! - cores, deterministic and without clock, network or threads: [`exposition`], [`relabel`],
+//!   [`math`], [`parallel`], [`text`];
+//! - cores, deterministic and without clock or network: [`exposition`], [`relabel`],
 //!   [`discovery`], [`storage`], [`scrape`], [`tsdb`], [`promql`], [`template`], [`rules`], [`alerting`];
 //! - meaning: [`config`] and [`check`];
 //! - the shell with tokio, sockets and the real clock: [`ui`], [`http`], [`daemon`];
@@ -21,6 +21,7 @@ pub mod codec;
 pub mod disk;
 pub mod math;
 pub mod model;
+pub mod parallel;
 pub mod text;
 pub mod time;
 

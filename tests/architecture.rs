@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 
 /// Module and what it may import, tier by tier. `text` may be used by every tier.
 const TABLE: &[(&str, &[&str])] = &[
-    ("text", &[]),
+    ("text", &["parallel"]),
+    ("parallel", &[]),
     // Go's elementary functions: quantiles of histograms and PromQL compute with them.
     ("math", &[]),
     ("codec", &[]),
@@ -42,7 +43,9 @@ const TABLE: &[(&str, &[&str])] = &[
     ("template", &["model", "time", "text"]),
     (
         "rules",
-        &["model", "time", "storage", "promql", "template", "text"],
+        &[
+            "model", "time", "storage", "promql", "template", "text", "parallel",
+        ],
     ),
     (
         "alerting",
@@ -68,6 +71,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "rules",
             "alerting",
             "config",
+            "parallel",
         ],
     ),
     (

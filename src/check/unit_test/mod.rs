@@ -27,6 +27,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::config::Files;
+use crate::parallel;
 use crate::promql::engine::{Engine, EngineOptions};
 use crate::promql::parser::ParseOptions;
 use crate::rules::unit_test::{GroupResult, Harness, RuleGraph, run_group};
@@ -176,20 +177,11 @@ impl<'o> Suite<'o> {
             results
         };
         let workers = workers.clamp(1, jobs.len().max(1));
-        let mut results = if workers == 1 {
-            work()
-        } else {
-            std::thread::scope(|scope| {
-                let handles: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-                handles
-                    .into_iter()
-                    .flat_map(|handle| match handle.join() {
-                        Ok(results) => results,
-                        Err(panic) => std::panic::resume_unwind(panic),
-                    })
-                    .collect()
-            })
-        };
+        let workers = vec![(); workers];
+        let mut results: Vec<_> = parallel::map(&workers, |()| work())
+            .into_iter()
+            .flatten()
+            .collect();
         results.sort_by_key(|(job, _)| *job);
         self.reports(&graphs, results)
     }

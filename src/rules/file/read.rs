@@ -1,8 +1,7 @@
 use std::collections::BTreeSet;
-use std::num::NonZero;
-use std::thread::ScopedJoinHandle;
 
 use crate::model::ValidationScheme;
+use crate::parallel;
 use crate::promql::ast::Expr;
 use crate::promql::parser::ParseOptions;
 use crate::rules::{
@@ -152,8 +151,6 @@ struct RuleNode<'n> {
 /// Files with fewer rules than twice as many are read on one thread.
 const RULES_PER_THREAD: usize = 200;
 
-const THREADS_MAX: usize = 8;
-
 impl Reader<'_> {
     fn file(&self, root: &Node) -> RuleGroupFile {
         let mut groups: Vec<FileGroup> = Vec::new();
@@ -193,17 +190,16 @@ impl Reader<'_> {
     /// The rules that are right, with the indices of their groups, in order. Those of large files are read
     /// on several threads: parsing expressions and templates is most of the work.
     fn rules(&self, groups: &[FileGroup], nodes: &[RuleNode<'_>]) -> Vec<(usize, FileRule)> {
-        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let threads = (nodes.len() / RULES_PER_THREAD).clamp(1, processors.min(THREADS_MAX));
-        if threads == 1 {
+        let parts = parallel::parts(nodes.len(), RULES_PER_THREAD);
+        if parts == 1 {
             return self.some_rules(groups, nodes);
         }
-        let parts = nodes.chunks(nodes.len().div_ceil(threads));
+        let parts: Vec<&[RuleNode<'_>]> = nodes.chunks(nodes.len().div_ceil(parts)).collect();
         let Self {
             document, options, ..
         } = *self;
         // A decoder belongs to one thread.
-        let read = |part| {
+        let read = parallel::map(&parts, |part| {
             let decoder = Decoder::new(Dialect::V3);
             let reader = Reader {
                 document,
@@ -211,22 +207,12 @@ impl Reader<'_> {
                 options,
             };
             (reader.some_rules(groups, part), decoder.into_problems())
-        };
-        let parts: Vec<_> = std::thread::scope(|scope| {
-            let read = &read;
-            let started: Vec<_> = parts.map(|part| scope.spawn(move || read(part))).collect();
-            started.into_iter().map(ScopedJoinHandle::join).collect()
         });
         let mut rules = Vec::with_capacity(nodes.len());
-        for part in parts {
-            match part {
-                Ok((read, problems)) => {
-                    rules.extend(read);
-                    for problem in problems {
-                        self.decoder.report(problem);
-                    }
-                }
-                Err(panic) => std::panic::resume_unwind(panic),
+        for (some, problems) in read {
+            rules.extend(some);
+            for problem in problems {
+                self.decoder.report(problem);
             }
         }
         rules

@@ -6,9 +6,10 @@
 //! (anchors, a second document, quotes or keys across a seam, any mistake) makes [`parse_first`] answer
 //! nothing, and the text is read at a stretch.
 
-use std::num::NonZero;
 use std::ops::Range;
 use std::sync::Arc;
+
+use crate::parallel;
 
 use super::node::{Document, Kind, Node};
 use super::parse::Reader;
@@ -16,41 +17,19 @@ use super::parse::Reader;
 /// Bytes that are worth a thread.
 const PIECE_MIN: usize = 96 * 1024;
 
-const THREADS_MAX: usize = 8;
-
 /// Bytes before the list: each piece repeats them.
 const HEAD_MAX: usize = 16 * 1024;
 
 /// What [`super::parse_first`] answers for a text that is long, good and of the plain shape; nothing for
 /// others.
 pub(super) fn parse_first(text: &str) -> Option<Document> {
-    if text.len() < 2 * PIECE_MIN {
-        return None;
-    }
-    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-    parse_in(
-        text,
-        (text.len() / PIECE_MIN).min(processors.min(THREADS_MAX)),
-    )
+    parse_in(text, parallel::parts(text.len(), PIECE_MIN))
 }
 
 /// As [`parse_first`], in so many pieces if there are seams for them, whatever the length.
 pub(super) fn parse_in(text: &str, pieces: usize) -> Option<Document> {
-    let (first, others) = cut(text, pieces)?;
-    let mut read = std::thread::scope(|scope| {
-        let started: Vec<_> = others
-            .iter()
-            .map(|piece| scope.spawn(|| piece.read()))
-            .collect();
-        let mut read = vec![first.read()];
-        for piece in started {
-            match piece.join() {
-                Ok(root) => read.push(root),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        read.into_iter()
-    });
+    let pieces = cut(text, pieces)?;
+    let mut read = parallel::map(&pieces, Piece::read).into_iter();
     let mut root = read.next()??;
     let width = root.as_mapping()?.len();
     for piece in read {
@@ -116,13 +95,13 @@ fn list_of(root: &mut Node) -> Option<&mut Node> {
     }
 }
 
-/// The first piece and the others; nothing when the text has no seam.
-fn cut(text: &str, pieces: usize) -> Option<(Piece<'_>, Vec<Piece<'_>>)> {
-    let (head, blanks) = head(text)?;
-    // Other line breaks count as lines, too.
+/// Two pieces or more; nothing when the text has no seam.
+fn cut(text: &str, pieces: usize) -> Option<Vec<Piece<'_>>> {
+    // A carriage return can be the end of a line, too.
     if pieces < 2 || memchr::memchr(b'\r', text.as_bytes()).is_some() {
         return None;
     }
+    let (head, blanks) = head(text)?;
     let dash = &text[head..=head + blanks];
     let seam = ["\n", dash, " "].concat();
     let mut starts = vec![head];
@@ -146,8 +125,7 @@ fn cut(text: &str, pieces: usize) -> Option<(Piece<'_>, Vec<Piece<'_>>)> {
             lines,
         });
     }
-    let others = cut.split_off(1);
-    (!others.is_empty()).then_some((cut.pop()?, others))
+    (cut.len() > 1).then_some(cut)
 }
 
 /// Where the line of the first item begins, and the blanks before its dash.
