@@ -77,7 +77,32 @@ impl<'a> Reader<'a> {
     }
 
     /// An unsigned integer in groups of seven bits, lowest first.
+    #[inline]
     pub fn varint(&mut self) -> Result<u64, Error> {
+        match self.rest.split_first() {
+            Some((byte, rest)) if *byte < 0x80 => {
+                self.rest = rest;
+                Ok(u64::from(*byte))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    /// One of two bytes or more: up to eight are taken at once where so many are left.
+    fn long_varint(&mut self) -> Result<u64, Error> {
+        if let Some((word, _)) = self.rest.split_first_chunk::<8>() {
+            let word = u64::from_le_bytes(*word);
+            let ends = !word & 0x8080_8080_8080_8080;
+            if ends != 0 {
+                let bits = ends.trailing_zeros() + 1;
+                self.rest = self.rest.get(bits as usize / 8..).unwrap_or_default();
+                return Ok(joined(word & (u64::MAX >> (64 - bits))));
+            }
+        }
+        self.bytewise_varint()
+    }
+
+    fn bytewise_varint(&mut self) -> Result<u64, Error> {
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
             let byte = self.u8()?;
@@ -120,6 +145,14 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// The seven low bits of each byte, side by side.
+const fn joined(groups: u64) -> u64 {
+    let sevens = groups & 0x7f7f_7f7f_7f7f_7f7f;
+    let pairs = (sevens & 0x007f_007f_007f_007f) | (sevens & 0x7f00_7f00_7f00_7f00) >> 1;
+    let quads = (pairs & 0x0000_3fff_0000_3fff) | (pairs & 0x3fff_0000_3fff_0000) >> 2;
+    (quads & 0x0fff_ffff) | (quads & 0x0fff_ffff_0000_0000) >> 4
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -147,6 +180,16 @@ mod tests {
             prop_assert_eq!(reader.str(), Ok(s.as_str()));
             prop_assert_eq!(reader.bytes(), Ok(&b"end"[..]));
             prop_assert!(reader.is_empty());
+        }
+
+        #[test]
+        fn integers_are_read_at_once_as_byte_by_byte(bytes in prop::collection::vec(prop_oneof![0u8..0x80, 0x80u8..=0xff, Just(0x80), Just(0xff)], 0..14)) {
+            let (mut reader, mut slow) = (Reader::new(&bytes), Reader::new(&bytes));
+            let read = reader.varint();
+            prop_assert_eq!(read, slow.bytewise_varint());
+            if read.is_ok() {
+                prop_assert_eq!(reader.rest(), slow.rest());
+            }
         }
 
         #[test]

@@ -15,8 +15,8 @@ use super::maintain::Maintenance;
 use super::manifest::Manifest;
 use super::options::Options;
 use super::querier::DbQuerier;
-use super::recovery::{Damage, Progress, Recovery};
-use super::wal::{QUARANTINE, Record, Wal, replay};
+use super::recovery::{Damage, Recovery};
+use super::wal::{Ahead, QUARANTINE, Record, Wal};
 use crate::disk::{Disk, Lock};
 use crate::model::{Labels, Matcher, Metadata};
 use crate::storage::{self, Appender, Committed, Querier, Storage};
@@ -151,6 +151,7 @@ impl Db {
         let mut manifest = Manifest::load(&disk, &mut recovery)?;
         // The process before may have died between renaming the manifest and syncing the folder.
         disk.sync_dir("tsdb")?;
+        let log = Ahead::start(&disk, manifest.sequence, options.progress.clone())?;
         let files = catalog::load(&disk, &manifest.catalog, &mut head, &mut recovery)?;
         manifest.catalog = files.iter().map(|(name, _)| *name).collect();
         head.resume(manifest.sequence, manifest.next_series);
@@ -161,15 +162,9 @@ impl Db {
         manifest.remove_leftovers(&disk)?;
         // What the log adds from here on is not in the catalog.
         let exemplars_saved = head.exemplars().next();
-        let fallback = Progress::default();
-        let progress = options.progress.as_deref().unwrap_or(&fallback);
-        let mut replayed = replay(
-            &disk,
-            manifest.sequence,
-            &mut recovery,
-            progress,
-            |sequence, record| apply(&mut head, sequence, record),
-        )?;
+        let mut replayed = log.finish(&mut recovery, |sequence, record| {
+            apply(&mut head, sequence, record);
+        })?;
         // A damaged manifest does not say how far the log was: numbers go on behind all that blocks and deletions
         // name, or a later deletion would count as older than what it deletes.
         if !recovery.damages.is_empty() {

@@ -54,9 +54,10 @@ fn load_file(
     let mut expected = 0;
     let outcome = loop {
         let mut failed = None;
-        for frame in frames.by_ref() {
+        while let Some(frame) = frames.next() {
             expected = frame.sequence + 1;
-            match load_frame(name, frame, head, &mut pairs) {
+            let after = bytes.len() - frames.offset();
+            match load_frame(name, frame, after, head, &mut pairs) {
                 Ok(end) => complete |= end,
                 Err(Error::Corrupt { reason, .. }) => report(recovery, name, 0, &reason),
                 Err(e) => {
@@ -85,10 +86,11 @@ fn load_file(
     outcome
 }
 
-/// Takes over one frame; true when it is the last.
+/// Takes over one frame, which `after` more bytes follow; true when it is the last.
 fn load_frame(
     name: Name,
     frame: Frame<'_>,
+    after: usize,
     head: &mut Head,
     pairs: &mut LoadedPairs,
 ) -> Result<bool, Error> {
@@ -113,7 +115,7 @@ fn load_frame(
             head.forget(&ids);
         }
         PAIRS => head.restore_pairs(frame.payload, pairs).map_err(corrupt)?,
-        SERIES => head.restore(frame.payload, pairs).map_err(corrupt)?,
+        SERIES => head.restore(frame.payload, after, pairs).map_err(corrupt)?,
         EXEMPLARS => head.restore_exemplars(frame.payload).map_err(corrupt)?,
         END => return Ok(true),
         _ => return Err(Error::corrupt(&name.path(), 0, &"unknown frame")),

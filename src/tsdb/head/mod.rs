@@ -377,10 +377,10 @@ impl Head {
 
     fn define_pairs(&mut self, id: SeriesId, pairs: Box<[PairId]>) {
         // The labels may still stand under a number that was let go before the crash.
-        if let Some(older) = self.table.find(&pairs) {
+        if let Err((older, pairs)) = self.table.insert_new(id, pairs) {
             self.remove(&[older]);
+            self.table.insert(id, pairs);
         }
-        self.table.insert(id, pairs);
     }
 
     /// Notes what a block holds of a series. Series that are let go are not known.

@@ -29,6 +29,17 @@ const fn place(id: SeriesId) -> (usize, usize) {
     (id as usize / PAGE, id as usize % PAGE)
 }
 
+/// The hash of a series that is there.
+fn hash_at(pages: &[Option<Page>], hasher: &foldhash::fast::RandomState, id: SeriesId) -> u64 {
+    let (page, slot) = place(id);
+    pages
+        .get(page)
+        .and_then(Option::as_ref)
+        .and_then(|page| page.slots.get(slot))
+        .and_then(Option::as_ref)
+        .map_or(0, |series| hasher.hash_one(&*series.pairs))
+}
+
 impl Table {
     pub(crate) fn get(&self, id: SeriesId) -> Option<&Series> {
         let (page, slot) = place(id);
@@ -47,10 +58,12 @@ impl Table {
 
     /// The series with these pairs.
     pub(crate) fn find(&self, pairs: &[PairId]) -> Option<SeriesId> {
+        self.find_hashed(self.hasher.hash_one(pairs), pairs)
+    }
+
+    fn find_hashed(&self, hash: u64, pairs: &[PairId]) -> Option<SeriesId> {
         self.by_labels
-            .find(self.hasher.hash_one(pairs), |id| {
-                self.get(*id).is_some_and(|s| *s.pairs == *pairs)
-            })
+            .find(hash, |id| self.get(*id).is_some_and(|s| *s.pairs == *pairs))
             .copied()
     }
 
@@ -78,6 +91,31 @@ impl Table {
     /// Adds a series under a number that the log gives. False when the number is taken or the last.
     /// The series that has the labels already must have been removed before.
     pub(crate) fn insert(&mut self, id: SeriesId, pairs: Box<[PairId]>) -> bool {
+        let hash = self.hasher.hash_one(&*pairs);
+        self.insert_hashed(id, pairs, hash)
+    }
+
+    /// As [`Self::insert`], unless another series has these labels: then the answer is its number.
+    pub(crate) fn insert_new(
+        &mut self,
+        id: SeriesId,
+        pairs: Box<[PairId]>,
+    ) -> Result<bool, (SeriesId, Box<[PairId]>)> {
+        let hash = self.hasher.hash_one(&*pairs);
+        match self.find_hashed(hash, &pairs) {
+            Some(other) => Err((other, pairs)),
+            None => Ok(self.insert_hashed(id, pairs, hash)),
+        }
+    }
+
+    /// Makes room for so many more series.
+    pub(crate) fn reserve(&mut self, more: usize) {
+        let (pages, hasher) = (&self.pages, &self.hasher);
+        self.by_labels
+            .reserve(more, |id| hash_at(pages, hasher, *id));
+    }
+
+    fn insert_hashed(&mut self, id: SeriesId, pairs: Box<[PairId]>, hash: u64) -> bool {
         let (page, slot) = place(id);
         let Some(next_id) = id.checked_add(1) else {
             return false;
@@ -88,7 +126,6 @@ impl Table {
         if self.pages.len() <= page {
             self.pages.resize_with(page + 1, || None);
         }
-        let hash = self.hasher.hash_one(&*pairs);
         if let Some(page) = self.pages.get_mut(page) {
             let page = page.get_or_insert_with(|| Page {
                 slots: (0..PAGE).map(|_| None).collect(),
@@ -102,15 +139,8 @@ impl Table {
         }
         self.next_id = self.next_id.max(next_id);
         let (pages, hasher) = (&self.pages, &self.hasher);
-        self.by_labels.insert_unique(hash, id, |id| {
-            let (page, slot) = place(*id);
-            pages
-                .get(page)
-                .and_then(Option::as_ref)
-                .and_then(|page| page.slots.get(slot))
-                .and_then(Option::as_ref)
-                .map_or(0, |series| hasher.hash_one(&*series.pairs))
-        });
+        self.by_labels
+            .insert_unique(hash, id, |id| hash_at(pages, hasher, *id));
         true
     }
 

@@ -4,6 +4,7 @@
 //! write or sync ends its segment, which is never written again. After a start the log goes on in a new
 //! segment, whose header says which record was the last good one, so that a torn tail needs no repair.
 
+mod ahead;
 mod decimal;
 mod record;
 mod replay;
@@ -16,6 +17,7 @@ use super::error::Error;
 use crate::codec::frame;
 use crate::disk::{Disk, File};
 
+pub(crate) use ahead::Ahead;
 pub(crate) use record::{Record, VERSION};
 pub(crate) use replay::{Replayed, replay};
 
