@@ -54,10 +54,9 @@ fn load_file(
     let mut expected = 0;
     let outcome = loop {
         let mut failed = None;
-        while let Some(frame) = frames.next() {
+        for frame in frames.by_ref() {
             expected = frame.sequence + 1;
-            let after = bytes.len() - frames.offset();
-            match load_frame(name, frame, after, head, &mut pairs) {
+            match load_frame(name, frame, head, &mut pairs) {
                 Ok(end) => complete |= end,
                 Err(Error::Corrupt { reason, .. }) => report(recovery, name, 0, &reason),
                 Err(e) => {
@@ -79,18 +78,17 @@ fn load_file(
             break Ok(());
         }
     };
-    head.release_pairs(pairs);
+    head.settle(pairs);
     if outcome.is_ok() && !complete {
         report(recovery, name, bytes.len(), "the end is missing");
     }
     outcome
 }
 
-/// Takes over one frame, which `after` more bytes follow; true when it is the last.
+/// Takes over one frame; true when it is the last.
 fn load_frame(
     name: Name,
     frame: Frame<'_>,
-    after: usize,
     head: &mut Head,
     pairs: &mut LoadedPairs,
 ) -> Result<bool, Error> {
@@ -115,7 +113,7 @@ fn load_frame(
             head.forget(&ids);
         }
         PAIRS => head.restore_pairs(frame.payload, pairs).map_err(corrupt)?,
-        SERIES => head.restore(frame.payload, after, pairs).map_err(corrupt)?,
+        SERIES => head.restore(frame.payload, pairs).map_err(corrupt)?,
         EXEMPLARS => head.restore_exemplars(frame.payload).map_err(corrupt)?,
         END => return Ok(true),
         _ => return Err(Error::corrupt(&name.path(), 0, &"unknown frame")),

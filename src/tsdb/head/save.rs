@@ -72,17 +72,13 @@ impl SavedSeries {
 
 /// Pairs of a catalog file while it is read, each held once until the file's end.
 #[derive(Debug, Default)]
-pub(crate) struct LoadedPairs {
-    ids: Vec<Option<PairId>>,
-    /// There is room for the file's series.
-    has_room: bool,
-}
+pub(crate) struct LoadedPairs(Vec<Option<PairId>>);
 
 impl LoadedPairs {
     fn get(&self, number: u64) -> Result<PairId, Error> {
         usize::try_from(number)
             .ok()
-            .and_then(|number| self.ids.get(number).copied().flatten())
+            .and_then(|number| self.0.get(number).copied().flatten())
             .ok_or(Error::Invalid("label pair"))
     }
 }
@@ -149,39 +145,31 @@ impl Head {
         let mut reader = Reader::new(payload);
         let first = usize::try_from(reader.varint()?).map_err(|_| Error::Invalid("label pair"))?;
         // A frame before may be lost, but no more than a file can hold.
-        if first > pairs.ids.len() + (1 << 26) {
+        if first > pairs.0.len() + (1 << 26) {
             return Err(Error::Invalid("label pair"));
         }
-        pairs.ids.resize(first, None);
+        pairs.0.resize(first, None);
         for _ in 0..reader.count(2)? {
             let (name, value) = (reader.str()?, reader.str()?);
-            pairs.ids.push(Some(self.index.intern(name, value)));
+            pairs.0.push(Some(self.index.intern(name, value)));
         }
         Ok(())
     }
 
-    /// Gives back what [`Self::restore_pairs`] held.
-    pub(crate) fn release_pairs(&mut self, pairs: LoadedPairs) {
-        let held: Vec<PairId> = pairs.ids.into_iter().flatten().collect();
+    /// Ends a catalog file: its series are found by labels, and what [`Self::restore_pairs`] held is given back.
+    pub(crate) fn settle(&mut self, pairs: LoadedPairs) {
+        // The labels may still stand under a number that was let go before the crash.
+        let outdated = self.table.settle();
+        self.remove(&outdated);
+        let held: Vec<PairId> = pairs.0.into_iter().flatten().collect();
         self.index.release(&held);
     }
 
-    /// Takes over what a catalog holds of series; `after` bytes may tell of more.
-    pub(crate) fn restore(
-        &mut self,
-        payload: &[u8],
-        after: usize,
-        pairs: &mut LoadedPairs,
-    ) -> Result<(), Error> {
+    /// Takes over what a catalog holds of series, which are found by labels after [`Self::settle`].
+    pub(crate) fn restore(&mut self, payload: &[u8], pairs: &LoadedPairs) -> Result<(), Error> {
         let mut reader = Reader::new(payload);
-        let mut series = 0;
         while !reader.is_empty() {
             self.restore_series(&mut reader, pairs)?;
-            series += 1;
-        }
-        if !std::mem::replace(&mut pairs.has_room, true) {
-            // The others will take about as many bytes each.
-            self.table.reserve(after / (payload.len() / series).max(1));
         }
         Ok(())
     }
@@ -215,7 +203,7 @@ impl Head {
             for pair in &of_series {
                 self.index.share(*pair);
             }
-            self.define_pairs(id, of_series.as_slice().into());
+            self.table.stage(id, of_series.as_slice().into());
         }
         if let Some(metadata) = metadata {
             self.set_metadata(id, metadata);

@@ -14,6 +14,8 @@ const PAGE: usize = 256;
 pub(crate) struct Table {
     pages: Vec<Option<Page>>,
     by_labels: HashTable<SeriesId>,
+    /// Series that are not in `by_labels` yet, each with its hash.
+    staged: Vec<(u64, SeriesId)>,
     hasher: foldhash::fast::RandomState,
     next_id: SeriesId,
     len: usize,
@@ -108,14 +110,60 @@ impl Table {
         }
     }
 
-    /// Makes room for so many more series.
-    pub(crate) fn reserve(&mut self, more: usize) {
+    /// As [`Self::insert`], but the series is found by labels only after [`Self::settle`].
+    pub(crate) fn stage(&mut self, id: SeriesId, pairs: Box<[PairId]>) {
+        let hash = self.hasher.hash_one(&*pairs);
+        if self.place(id, pairs) {
+            self.staged.push((hash, id));
+        }
+    }
+
+    /// Lets staged series be found by labels. Returns those whose labels a newer one has too.
+    pub(crate) fn settle(&mut self) -> Vec<SeriesId> {
+        let mut staged = std::mem::take(&mut self.staged);
+        let is_first = self.by_labels.is_empty();
         let (pages, hasher) = (&self.pages, &self.hasher);
-        self.by_labels
-            .reserve(more, |id| hash_at(pages, hasher, *id));
+        let hash_of = |id: &SeriesId| hash_at(pages, hasher, *id);
+        self.by_labels.reserve(staged.len(), hash_of);
+        // In the order of the places that they get: very many are quicker side by side than here and there.
+        let bits = self.by_labels.capacity().next_power_of_two().ilog2();
+        for (hash, _) in &mut staged {
+            *hash = hash.rotate_right(bits);
+        }
+        staged.sort_unstable();
+        let mut outdated = Vec::new();
+        let mut before = None;
+        for (rotated, id) in staged {
+            let hash = rotated.rotate_left(bits);
+            let is_same = |other: &SeriesId| {
+                let pairs = self.get(id).map(|series| &series.pairs);
+                self.get(*other).map(|series| &series.pairs) == pairs
+            };
+            let older = before.filter(|(other, of)| *other == rotated && is_same(of));
+            let older = match older {
+                Some((_, of)) => Some(of),
+                None if is_first => None,
+                None => self.by_labels.find(hash, is_same).copied(),
+            };
+            outdated.extend(older);
+            self.by_labels.insert_unique(hash, id, hash_of);
+            before = Some((rotated, id));
+        }
+        outdated
     }
 
     fn insert_hashed(&mut self, id: SeriesId, pairs: Box<[PairId]>, hash: u64) -> bool {
+        if !self.place(id, pairs) {
+            return false;
+        }
+        let (pages, hasher) = (&self.pages, &self.hasher);
+        self.by_labels
+            .insert_unique(hash, id, |id| hash_at(pages, hasher, *id));
+        true
+    }
+
+    /// Puts a series under its number.
+    fn place(&mut self, id: SeriesId, pairs: Box<[PairId]>) -> bool {
         let (page, slot) = place(id);
         let Some(next_id) = id.checked_add(1) else {
             return false;
@@ -138,9 +186,6 @@ impl Table {
             }
         }
         self.next_id = self.next_id.max(next_id);
-        let (pages, hasher) = (&self.pages, &self.hasher);
-        self.by_labels
-            .insert_unique(hash, id, |id| hash_at(pages, hasher, *id));
         true
     }
 
@@ -229,5 +274,30 @@ mod tests {
             "numbers are not used twice"
         );
         assert_eq!(table.len(), 953);
+    }
+
+    #[test]
+    fn staged_series_are_found_when_they_are_settled_and_the_newest_of_equals_stays() {
+        let mut table = Table::default();
+        let pairs = |i: u32| -> Box<[PairId]> { Box::new([7, i % 2000]) };
+        for i in 0..2500 {
+            table.stage(i, pairs(i));
+        }
+        assert_eq!(table.find(&pairs(3)), None);
+        let mut outdated = table.settle();
+        outdated.sort_unstable();
+        assert!(outdated.iter().copied().eq(0..500));
+        for id in outdated {
+            table.remove(id);
+        }
+        for i in 500..2500 {
+            assert_eq!(table.find(&pairs(i)), Some(i));
+        }
+        table.stage(9000, pairs(600));
+        table.stage(9001, pairs(2000));
+        let mut outdated = table.settle();
+        outdated.sort_unstable();
+        assert_eq!(outdated, [600, 2000]);
+        assert_eq!((table.len(), table.next_id()), (2002, 9002));
     }
 }
