@@ -15,6 +15,7 @@ mod memory;
 pub mod net;
 pub mod notify_loop;
 mod options;
+mod program_text;
 pub mod query_log;
 pub mod rule_loop;
 pub mod scrape_loop;

@@ -12,13 +12,14 @@ mod start;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use super::{ConfigSource, Error, Options, server, storage_loop};
+use super::{ConfigSource, Error, Options, program_text, server, storage_loop};
 use crate::http::metrics::Registry;
 use crate::tsdb::{self, Db, Progress};
 
@@ -26,6 +27,9 @@ pub use files::RealFiles;
 use live::Live;
 use load::Loaded;
 use start::App;
+
+/// So long after the server is ready, what only the start needed is over: loops have begun and files were read.
+const START_OVER: Duration = Duration::from_secs(3);
 
 /// Runs the daemon on `listeners` until `stop` comes, a signal or `/-/quit` asks for the end.
 ///
@@ -164,6 +168,7 @@ async fn live_on(
     app.readiness().set_ready();
     live.ready();
     tracing::info!("Server is ready to receive web requests.");
+    tokio::spawn(forget_the_start());
     let mut hangups = hangups();
     let mut seen = files::checksum(&files);
     let mut stop = std::pin::pin!(stop);
@@ -204,6 +209,13 @@ async fn live_on(
     let _ = upkeep.await;
     tracing::info!("See you next time!");
     Ok(())
+}
+
+/// When the start is over, gives back the code that it needed.
+async fn forget_the_start() {
+    tokio::time::sleep(START_OVER).await;
+    let given = tokio::task::spawn_blocking(program_text::give_back).await;
+    tracing::debug!(bytes = given.unwrap_or(0), "pages of code were given back");
 }
 
 /// SIGHUP as a channel; one that never speaks where the signal cannot be had.
