@@ -19,7 +19,7 @@ use crate::tsdb::recovery::{Progress, Recovery};
 const PARCEL_BYTES: usize = 1 << 20;
 
 /// So many parcels wait at most.
-const PARCELS: usize = 32;
+const PARCELS: usize = 8;
 
 /// What a label set is taken to need.
 const LABELS_BYTES: usize = 512;
