@@ -1,76 +1,64 @@
 //! Reads an answer's body piece by piece, unpacking gzip, never past the limit.
 
-use std::io::{self, Write};
+use std::io::Write;
 
-use flate2::write::MultiGzDecoder;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
 use super::Error;
+use super::gzip::{Capped, Stream, unpack};
 
-/// A buffer that refuses to grow to `limit` bytes.
-struct Capped {
-    bytes: Vec<u8>,
-    limit: u64,
-    full: bool,
+/// A packed body of up to so many bytes is unpacked as a whole, a larger one while it comes.
+const WHOLE_BYTES_MAX: usize = 4 << 20;
+
+/// What to do with a body.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Plan {
+    /// It comes packed.
+    pub(super) gzip: bool,
+    /// Unpacking is left to the caller, unless it is too large to wait for all of it.
+    pub(super) keep_packed: bool,
+    /// Less than so many bytes unpacked.
+    pub(super) limit: u64,
+    /// So many bytes are likely to come.
+    pub(super) size_guess: usize,
 }
 
-impl Write for Capped {
-    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
-        // compat: a body of exactly the limit is too large already.
-        if (self.bytes.len() as u64).saturating_add(piece.len() as u64) >= self.limit {
-            self.full = true;
-            return Err(io::Error::other("body size limit exceeded"));
-        }
-        self.bytes.extend_from_slice(piece);
-        Ok(piece.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Reads `body` to its end.
-pub(super) async fn read(
-    mut body: Incoming,
-    gzip: bool,
-    limit: u64,
-    size_guess: usize,
-) -> Result<Vec<u8>, Error> {
-    let capped = Capped {
-        bytes: Vec::with_capacity(size_guess.min(16 << 20)),
-        limit,
-        full: false,
-    };
-    if !gzip {
-        let mut out = capped;
+/// Reads `body` to its end; the second part tells whether it is still packed.
+pub(super) async fn read(mut body: Incoming, plan: Plan) -> Result<(Vec<u8>, bool), Error> {
+    let limit = plan.limit;
+    if !plan.gzip {
+        let guess = plan.size_guess.min(16 << 20);
+        let mut out = Capped::new(Vec::with_capacity(guess), limit);
         while let Some(piece) = next(&mut body).await? {
             out.write_all(&piece).map_err(|_| Error::BodyTooLarge)?;
         }
-        return Ok(out.bytes);
+        return Ok((out.bytes, false));
     }
-    let mut decoder = MultiGzDecoder::new(capped);
-    let failed = |full: bool, e: &io::Error| {
-        if full {
-            Error::BodyTooLarge
-        } else {
-            Error::Protocol(format!("gzip: {e}"))
-        }
-    };
+    let mut packed = Vec::with_capacity(plan.size_guess.min(WHOLE_BYTES_MAX));
     while let Some(piece) = next(&mut body).await? {
-        if let Err(e) = decoder.write_all(&piece) {
-            return Err(failed(decoder.get_ref().full, &e));
+        packed.extend_from_slice(&piece);
+        if packed.len() > WHOLE_BYTES_MAX {
+            return Ok((unpack_large(&packed, body, limit).await?, false));
         }
     }
-    if let Err(e) = decoder.try_finish() {
-        return Err(failed(decoder.get_ref().full, &e));
+    if plan.keep_packed {
+        return Ok((packed, true));
     }
-    let out = decoder
-        .finish()
-        .map_err(|e| Error::Protocol(format!("gzip: {e}")))?;
-    Ok(out.bytes)
+    let mut out = Vec::new();
+    let length = unpack(&packed, limit, &mut out)?.len();
+    out.truncate(length);
+    Ok((out, false))
+}
+
+async fn unpack_large(begin: &[u8], mut rest: Incoming, limit: u64) -> Result<Vec<u8>, Error> {
+    let mut stream = Stream::new(Vec::new(), limit);
+    stream.push(begin)?;
+    while let Some(piece) = next(&mut rest).await? {
+        stream.push(&piece)?;
+    }
+    stream.finish()
 }
 
 /// Reads `body` as far as it goes until `deadline`, and whether that was all of it.
@@ -80,13 +68,8 @@ pub(super) async fn read_some(
     limit: u64,
     deadline: Instant,
 ) -> (Vec<u8>, bool) {
-    let capped = || Capped {
-        bytes: Vec::new(),
-        limit,
-        full: false,
-    };
     // What comes packed is bounded too: nothing is unpacked before all of it is there.
-    let mut out = capped();
+    let mut out = Capped::new(Vec::new(), limit);
     let whole = loop {
         match timeout_at(deadline, next(&mut body)).await {
             Ok(Ok(Some(piece))) if out.write_all(&piece).is_ok() => {}
@@ -97,13 +80,11 @@ pub(super) async fn read_some(
     if !gzip {
         return (out.bytes, whole);
     }
-    let mut decoder = MultiGzDecoder::new(capped());
+    let mut unpacked = Vec::new();
     // A packed body that cannot be unpacked says nothing.
-    let unpacked = decoder
-        .write_all(&out.bytes)
-        .and_then(|()| decoder.finish())
-        .map(|capped| capped.bytes);
-    (unpacked.unwrap_or_default(), whole)
+    let length = unpack(&out.bytes, limit, &mut unpacked).map_or(0, <[u8]>::len);
+    unpacked.truncate(length);
+    (unpacked, whole)
 }
 
 async fn next(body: &mut Incoming) -> Result<Option<bytes::Bytes>, Error> {

@@ -18,7 +18,7 @@ use super::connect::{self, Sender, protocol};
 use super::dial::authority;
 use super::proxy::{Proxies, is_socks};
 use super::tls::{self, Tls};
-use super::{BODY_LIMIT_DEFAULT, Error, body};
+use super::{BODY_LIMIT_DEFAULT, Error, body, gzip};
 use crate::model::http_client::ClientOptions;
 
 /// How many redirects are followed.
@@ -48,6 +48,9 @@ pub struct Request {
     pub head_counts: bool,
     /// Whether gzip is offered. compat: an answer that is packed all the same is unpacked.
     pub gzip: bool,
+    /// Whether an answer that came packed may be handed over packed, so that the caller can unpack it where and into
+    /// what it likes; [`Response::packed`] tells.
+    pub keep_packed: bool,
 }
 
 impl Request {
@@ -62,6 +65,7 @@ impl Request {
             body_limit: 0,
             head_counts: false,
             gzip: false,
+            keep_packed: false,
         }
     }
 
@@ -90,8 +94,10 @@ pub struct Response {
     pub status: StatusCode,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body, unpacked.
+    /// The body, unpacked unless [`Self::packed`].
     pub body: Bytes,
+    /// Whether the body is gzip still; only where [`Request::keep_packed`]. [`Self::unpack`] unpacks it.
+    pub packed: bool,
     /// The bytes of the body as they came over the wire, when the peer said.
     pub wire_bytes: Option<u64>,
     /// Whether the body is all of it; false only where [`Request::head_counts`].
@@ -105,6 +111,22 @@ impl Response {
             .get(name)
             .and_then(|v| v.to_str().ok())
             .unwrap_or_default()
+    }
+
+    /// The body unpacked, if need be in the memory of `buffer`, whose content is of no account. An answer of `limit` bytes
+    /// or more is an error; 0 for [`BODY_LIMIT_DEFAULT`].
+    pub fn unpack<'b>(&'b self, limit: u64, buffer: &'b mut Vec<u8>) -> Result<&'b [u8], Error> {
+        if self.packed {
+            gzip::unpack(&self.body, body_limit(limit), buffer)
+        } else {
+            Ok(&self.body)
+        }
+    }
+
+    /// How large the body says that it is when it is unpacked.
+    pub fn unpacked_bytes(&self) -> usize {
+        let claimed = self.packed.then(|| gzip::claimed_bytes(&self.body));
+        claimed.flatten().unwrap_or(self.body.len())
     }
 
     /// Status as Go prints it, `404 Not Found`.
@@ -353,18 +375,14 @@ impl Client {
             .headers
             .get(CONTENT_ENCODING)
             .is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"gzip"));
-        let limit = if request.body_limit == 0 {
-            BODY_LIMIT_DEFAULT
-        } else {
-            request.body_limit
-        };
+        let limit = body_limit(request.body_limit);
         let wire_bytes = parts
             .headers
             .get(CONTENT_LENGTH)
             .and_then(|v| v.to_str().ok())
             .and_then(|v| v.parse::<u64>().ok());
         let guess = wire_bytes.map_or(0, |n| n.min(limit) as usize);
-        let mut whole = true;
+        let (mut whole, mut packed) = (true, false);
         let bytes = if request.head_counts {
             let left = deadline.saturating_duration_since(Instant::now());
             let patience = Instant::now() + left / 2;
@@ -375,7 +393,14 @@ impl Client {
             }
             bytes
         } else {
-            let bytes = body::read(incoming, gzip, limit, guess).await?;
+            let plan = body::Plan {
+                gzip,
+                keep_packed: request.keep_packed,
+                limit,
+                size_guess: guess,
+            };
+            let bytes;
+            (bytes, packed) = body::read(incoming, plan).await?;
             self.put(answer.key, answer.sender);
             bytes
         };
@@ -383,9 +408,18 @@ impl Client {
             status: parts.status,
             headers: parts.headers,
             body: Bytes::from(bytes),
+            packed,
             wire_bytes,
             whole,
         })
+    }
+}
+
+const fn body_limit(wanted: u64) -> u64 {
+    if wanted == 0 {
+        BODY_LIMIT_DEFAULT
+    } else {
+        wanted
     }
 }
 

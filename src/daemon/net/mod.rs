@@ -10,6 +10,7 @@ mod client;
 mod connect;
 mod dial;
 mod error;
+mod gzip;
 mod proxy;
 mod smtp;
 #[cfg(test)]

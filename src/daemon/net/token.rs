@@ -242,6 +242,7 @@ impl Tokens {
             body_limit: ANSWER_MAX,
             head_counts: false,
             gzip: false,
+            keep_packed: false,
         };
         // The client behind tokens has no credentials of its own, so this cannot go round in circles.
         Box::pin(self.client.send(request)).await

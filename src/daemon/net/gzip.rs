@@ -1,0 +1,223 @@
+//! Unpacks gzip, never past a limit.
+
+use std::cell::RefCell;
+use std::io::{self, Write};
+
+use flate2::write::MultiGzDecoder;
+use libdeflater::Decompressor;
+use memchr::memmem;
+
+use super::Error;
+
+/// What each member of a gzip stream begins with.
+const MAGIC: &[u8] = b"\x1f\x8b\x08";
+
+/// Head and tail of a member take at least so many bytes.
+const FRAME_BYTES: usize = 18;
+
+/// A stream that claims to unpack to more than so many times its size is unpacked piece by piece, so that memory is
+/// only taken for what is really there.
+const RATIO_MAX: usize = 128;
+
+thread_local! {
+    /// Its tables are worth keeping.
+    static WHOLE: RefCell<Decompressor> = RefCell::new(Decompressor::new());
+}
+
+/// Unpacks `packed` to less than `limit` bytes. They lie in `buffer`, whose memory is used again and whose content is
+/// of no account.
+pub(in crate::daemon) fn unpack<'b>(
+    packed: &[u8],
+    limit: u64,
+    buffer: &'b mut Vec<u8>,
+) -> Result<&'b [u8], Error> {
+    let length = match at_once(packed, limit, buffer) {
+        Some(length) => length,
+        None => in_pieces(packed, limit, buffer)?,
+    };
+    Ok(buffer.get(..length).unwrap_or_default())
+}
+
+/// The size that the last member of a stream claims to have unpacked; less than it has when that is 4 GiB or more.
+pub(super) fn claimed_bytes(packed: &[u8]) -> Option<usize> {
+    usize::try_from(u32::from_le_bytes(*packed.last_chunk()?)).ok()
+}
+
+/// Unpacks what is one good member, as nearly all answers are, several times as fast as piece by piece. `None` when it
+/// may be anything else; then the other way decides.
+fn at_once(packed: &[u8], limit: u64, buffer: &mut Vec<u8>) -> Option<usize> {
+    let length = claimed_bytes(packed)?;
+    let is_plausible = packed.len() >= FRAME_BYTES
+        && (length as u64) < limit
+        && length <= packed.len().saturating_mul(RATIO_MAX);
+    // The decoder would pass over what follows the first member.
+    if !is_plausible || memmem::find(packed.get(1..)?, MAGIC).is_some() {
+        return None;
+    }
+    if buffer.len() < length {
+        buffer.resize(length, 0);
+    }
+    let out = buffer.get_mut(..length)?;
+    let unpacked = WHOLE.with_borrow_mut(|decoder| decoder.gzip_decompress(packed, out));
+    (unpacked == Ok(length)).then_some(length)
+}
+
+fn in_pieces(packed: &[u8], limit: u64, buffer: &mut Vec<u8>) -> Result<usize, Error> {
+    let mut stream = Stream::new(std::mem::take(buffer), limit);
+    stream.push(packed)?;
+    *buffer = stream.finish()?;
+    Ok(buffer.len())
+}
+
+/// Unpacks a stream of one or several members that comes in pieces.
+pub(super) struct Stream {
+    decoder: MultiGzDecoder<Capped>,
+}
+
+impl Stream {
+    /// Unpacks to less than `limit` bytes, in the memory of `buffer`.
+    pub(super) fn new(buffer: Vec<u8>, limit: u64) -> Self {
+        Self {
+            decoder: MultiGzDecoder::new(Capped::new(buffer, limit)),
+        }
+    }
+
+    pub(super) fn push(&mut self, piece: &[u8]) -> Result<(), Error> {
+        let pushed = self.decoder.write_all(piece);
+        pushed.map_err(|e| self.failed(&e))
+    }
+
+    pub(super) fn finish(mut self) -> Result<Vec<u8>, Error> {
+        if let Err(e) = self.decoder.try_finish() {
+            return Err(self.failed(&e));
+        }
+        let capped = self.decoder.finish();
+        capped.map(|capped| capped.bytes).map_err(|e| damaged(&e))
+    }
+
+    fn failed(&self, why: &io::Error) -> Error {
+        if self.decoder.get_ref().full {
+            Error::BodyTooLarge
+        } else {
+            damaged(why)
+        }
+    }
+}
+
+fn damaged(why: &io::Error) -> Error {
+    Error::Protocol(format!("gzip: {why}"))
+}
+
+/// A buffer that refuses to grow to `limit` bytes.
+pub(super) struct Capped {
+    pub(super) bytes: Vec<u8>,
+    limit: u64,
+    full: bool,
+}
+
+impl Capped {
+    pub(super) fn new(mut buffer: Vec<u8>, limit: u64) -> Self {
+        buffer.clear();
+        Self {
+            bytes: buffer,
+            limit,
+            full: false,
+        }
+    }
+}
+
+impl Write for Capped {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        // compat: a body of exactly the limit is too large already.
+        if (self.bytes.len() as u64).saturating_add(piece.len() as u64) >= self.limit {
+            self.full = true;
+            return Err(io::Error::other("body size limit exceeded"));
+        }
+        self.bytes.extend_from_slice(piece);
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn pack(bytes: &[u8], level: u32) -> Vec<u8> {
+        let mut packer = GzEncoder::new(Vec::new(), Compression::new(level));
+        packer.write_all(bytes).unwrap();
+        packer.finish().unwrap()
+    }
+
+    fn both(packed: &[u8], limit: u64) -> (Result<Vec<u8>, String>, Result<Vec<u8>, String>) {
+        let text = |e: Error| e.to_string();
+        // What lies in the buffer from before must not show.
+        let mut used = vec![b'#'; 100];
+        let fast = unpack(packed, limit, &mut used);
+        let fast = fast.map(<[u8]>::to_vec).map_err(text);
+        let mut stream = Stream::new(Vec::new(), limit);
+        let slow = stream.push(packed).and_then(|()| stream.finish());
+        (fast, slow.map_err(text))
+    }
+
+    fn body() -> impl Strategy<Value = Vec<u8>> {
+        prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..300),
+            ("[a-c]{1,3}", 0usize..400).prop_map(|(line, n)| line.repeat(n).into_bytes()),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn whole_and_piece_by_piece_agree(
+            members in prop::collection::vec((body(), 0u32..10), 0..3),
+            tail in prop::collection::vec(any::<u8>(), 0..3),
+            flip in prop::option::of(any::<prop::sample::Index>()),
+            cut in prop::option::of(any::<prop::sample::Index>()),
+            limit in prop_oneof![Just(u64::MAX), 0u64..400],
+        ) {
+            let mut packed: Vec<u8> = members.iter().flat_map(|(body, level)| pack(body, *level)).collect();
+            packed.extend(tail);
+            if let (Some(flip), false) = (flip, packed.is_empty()) {
+                let bit = flip.index(packed.len() * 8);
+                packed[bit / 8] ^= 1 << (bit % 8);
+            }
+            if let Some(cut) = cut {
+                packed.truncate(cut.index(packed.len() + 1));
+            }
+            let (fast, slow) = both(&packed, limit);
+            prop_assert_eq!(fast, slow);
+        }
+    }
+
+    #[test]
+    fn one_member_is_unpacked_at_once() {
+        let body = b"a 1\nb 2\n".repeat(500);
+        let mut buffer = Vec::new();
+        assert_eq!(at_once(&pack(&body, 1), u64::MAX, &mut buffer), Some(4000));
+        assert_eq!(buffer, body);
+        assert_eq!(at_once(&pack(&body, 1), 4000, &mut buffer), None);
+        let two = [pack(&body, 1), pack(&body, 1)].concat();
+        assert_eq!(at_once(&two, u64::MAX, &mut buffer), None);
+        assert_eq!(unpack(&two, u64::MAX, &mut buffer).unwrap().len(), 8000);
+    }
+
+    #[test]
+    fn a_lie_about_the_size_takes_no_memory() {
+        let mut packed = pack(b"a 1\n", 1);
+        let at = packed.len() - 4;
+        packed[at..].copy_from_slice(&u32::MAX.to_le_bytes());
+        let mut buffer = Vec::new();
+        assert!(unpack(&packed, u64::MAX, &mut buffer).is_err());
+        assert!(buffer.capacity() < 1 << 20);
+    }
+}
