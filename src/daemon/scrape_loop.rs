@@ -1,6 +1,8 @@
 //! One task per target: wait for its turn, fetch, hand over to the core, tell how it went.
 
+use std::cell::Cell;
 use std::io::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +13,8 @@ use serde_json::json;
 use tokio::sync::{Semaphore, watch};
 
 use super::Clock;
-use super::net::{Client, Error, Request};
+use super::net::{Client, Error, Request, Response};
+use super::scrapes::Lanes;
 use crate::exposition::accept_header;
 use crate::http::metrics::{Registry, Summary};
 use crate::scrape::{Counters, Target};
@@ -34,7 +37,9 @@ pub struct Shared {
     pub features: Features,
     /// What happened in all scrapes.
     pub counters: Arc<Counters>,
-    /// How many pages are taken at once.
+    /// Where scrapes run.
+    pub lanes: Arc<Lanes>,
+    /// How many pages are taken at once beside the lanes.
     pub permits: Arc<Semaphore>,
     /// The self-metrics.
     pub metrics: Registry,
@@ -191,18 +196,29 @@ async fn scrape(
         Some(error) => Err(Failure::Other(error.to_owned())),
         None => fetch(&scraping, orders, &shared.clock).await,
     };
-    let permit = Arc::clone(&shared.permits).acquire_owned().await.ok()?;
+    let bytes = fetched.as_ref().map_or(0, Response::unpacked_bytes);
     let store = Arc::clone(&shared.store);
-    let taken = tokio::task::spawn_blocking(move || {
-        let _permit = permit;
-        let page = fetched
-            .as_ref()
-            .map(|(body, content_type)| Page { body, content_type });
-        let report = scraping.on_body(at, page, &|| started.elapsed(), &*store);
+    let take = move || {
+        let report = take(&mut scraping, at, &fetched, started, &*store);
         (scraping, report)
-    });
+    };
+    let taken = if shared.lanes.takes(bytes) {
+        let began = Instant::now();
+        let taken = catch_unwind(AssertUnwindSafe(take)).map_err(|_| "it panicked".to_owned());
+        shared.lanes.took(began.elapsed());
+        taken
+    } else {
+        let permit = Arc::clone(&shared.permits).acquire_owned().await.ok()?;
+        let take = move || {
+            let _permit = permit;
+            take()
+        };
+        tokio::task::spawn_blocking(take)
+            .await
+            .map_err(|why| why.to_string())
+    };
     // A page that breaks the core costs this scrape and what was known of the series.
-    let (mut scraping, report) = match taken.await {
+    let (mut scraping, report) = match taken {
         Ok(taken) => taken,
         Err(why) => {
             tracing::error!("a scrape was lost: {why}");
@@ -221,15 +237,58 @@ async fn scrape(
     Some(scraping)
 }
 
-async fn fetch(
-    scraping: &ScrapeLoop,
-    orders: &Orders,
-    clock: &Clock,
-) -> Result<(bytes::Bytes, String), Failure> {
+thread_local! {
+    /// Where pages are unpacked.
+    static UNPACKED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// The memory of [`UNPACKED`] is kept up to this size.
+const UNPACKED_BYTES_KEPT: usize = 1 << 20;
+
+/// Unpacks what was fetched and hands it to the core.
+fn take(
+    scraping: &mut ScrapeLoop,
+    at: Timestamp,
+    fetched: &Result<Response, Failure>,
+    started: Instant,
+    store: &dyn Storage,
+) -> Report {
+    let mut buffer = UNPACKED.take();
+    let limit = scraping.options().body_size_limit;
+    let failed;
+    let page = match fetched {
+        Ok(answer) => match answer.unpack(limit, &mut buffer) {
+            Ok(body) => Ok(Page {
+                body,
+                content_type: answer.header("content-type"),
+            }),
+            Err(why) => {
+                failed = failure(&why);
+                Err(&failed)
+            }
+        },
+        Err(why) => Err(why),
+    };
+    let report = scraping.on_body(at, page, &|| started.elapsed(), store);
+    if buffer.capacity() <= UNPACKED_BYTES_KEPT {
+        UNPACKED.set(buffer);
+    }
+    report
+}
+
+fn failure(why: &Error) -> Failure {
+    match why {
+        Error::BodyTooLarge => Failure::BodyTooLarge,
+        other => Failure::Other(other.to_string()),
+    }
+}
+
+async fn fetch(scraping: &ScrapeLoop, orders: &Orders, clock: &Clock) -> Result<Response, Failure> {
     let (target, options) = (scraping.target(), scraping.options());
     let mut request = Request::get(&target.url, clock.real_duration(target.timeout));
     request.body_limit = options.body_size_limit;
     request.gzip = options.enable_compression;
+    request.keep_packed = true;
     let accept = accept_header(&options.scrape_protocols, options.escaping);
     let timeout = target.timeout.as_secs_f64().to_string();
     let headers = [
@@ -250,13 +309,9 @@ async fn fetch(
             .insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
     match orders.client.send(request).await {
-        Ok(answer) if answer.status == http::StatusCode::OK => {
-            let content_type = answer.header("content-type").to_owned();
-            Ok((answer.body, content_type))
-        }
+        Ok(answer) if answer.status == http::StatusCode::OK => Ok(answer),
         Ok(answer) => Err(Failure::status(&answer.status_text())),
-        Err(Error::BodyTooLarge) => Err(Failure::BodyTooLarge),
-        Err(why) => Err(Failure::Other(why.to_string())),
+        Err(why) => Err(failure(&why)),
     }
 }
 

@@ -86,7 +86,7 @@ impl ScrapeLoop {
     /// Goes on under new options if what is known of the series still holds under them. Otherwise nothing
     /// changes, and a new loop must take over while this one ends.
     pub fn reload(&mut self, options: &Arc<JobOptions>) -> bool {
-        let same = self.options.same_series_as(options);
+        let same = Arc::ptr_eq(&self.options, options) || self.options.same_series_as(options);
         if same {
             self.options = Arc::clone(options);
         }

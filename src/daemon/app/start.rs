@@ -17,7 +17,7 @@ use crate::daemon::notify_loop::{self, NotifyLoop, NotifyOptions};
 use crate::daemon::query_log::QueryLog;
 use crate::daemon::rule_loop::{self, RuleLoopOptions, RuleLoops};
 use crate::daemon::scrape_loop::Shared;
-use crate::daemon::scrapes::Scrapes;
+use crate::daemon::scrapes::{Lanes, Scrapes};
 use crate::daemon::{Clock, Error, Options, storage_loop};
 use crate::disk::Disk;
 use crate::disk::os::OsDisk;
@@ -277,6 +277,7 @@ fn scrape_shared(options: &Options, storage: &Arc<dyn Storage>, metrics: &Regist
             metadata: feature("metadata-wal-records"),
         },
         counters: Arc::new(Counters::default()),
+        lanes: Arc::new(Lanes::new(cores())),
         permits: Arc::new(Semaphore::new(workers())),
         metrics: metrics.clone(),
     }
@@ -355,7 +356,11 @@ fn view(clock: Clock) -> crate::http::state::View<crate::time::WallTime> {
 
 /// How many pages are parsed at once.
 fn workers() -> usize {
-    std::thread::available_parallelism().map_or(2, |n| n.get() * 2)
+    cores() * 2
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Spreads this server's scrapes; the same after each restart.

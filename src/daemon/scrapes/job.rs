@@ -309,7 +309,9 @@ impl Running {
     fn start(target: Arc<Target>, orders: Orders, shared: Shared) -> Self {
         let (orders, told) = watch::channel(orders);
         let status = Arc::default();
-        let task = tokio::spawn(scrape_loop::run(target, shared, told, Arc::clone(&status)));
+        let (key, lanes) = (target.hash, Arc::clone(&shared.lanes));
+        let scraping = scrape_loop::run(target, shared, told, Arc::clone(&status));
+        let task = lanes.spawn(key, scraping);
         Self {
             orders,
             status,

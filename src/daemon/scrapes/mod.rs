@@ -1,6 +1,7 @@
 //! All scrape jobs: they discover targets, keep a task for each, and can be asked how they are.
 
 mod job;
+mod lanes;
 mod metrics;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,8 @@ use crate::model::{Labels, LabelsBuilder};
 use crate::relabel::{self, Rule, Step};
 use crate::scrape::JobOptions;
 use job::Job;
+
+pub use lanes::Lanes;
 
 /// One entry of `scrape_configs`.
 #[derive(Debug, Clone, PartialEq)]

@@ -159,6 +159,7 @@ fn scrapes() -> (Scrapes, Arc<ReferenceStorage>) {
         seed: 0,
         features: Features::default(),
         counters: Arc::new(Counters::default()),
+        lanes: Arc::new(Lanes::new(2)),
         permits: Arc::new(Semaphore::new(2)),
         metrics: Registry::default(),
     };
