@@ -125,6 +125,29 @@ impl SeriesCache {
         Some(length)
     }
 
+    /// [`Self::expect`] for a series that this page has not named yet.
+    pub(super) fn expect_first(&mut self, line: &[u8]) -> Option<usize> {
+        let length = self.expect(line)?;
+        let entry = self.entries.get(self.expected? as usize)?;
+        (entry.seen != self.page).then_some(length)
+    }
+
+    /// What is known of the series that [`Self::expect`] has found.
+    pub(super) fn expected(&self) -> Option<Known> {
+        self.known(Slot(self.expected?))
+    }
+
+    /// Notes that the page names the series that [`Self::expect`] has found. `tracks`: it must be marked when it is
+    /// missing from the next page.
+    pub(super) fn pass(&mut self, tracks: bool) {
+        if let Some(at) = self.expected.take() {
+            self.visit(at);
+            if tracks {
+                self.track(Slot(at));
+            }
+        }
+    }
+
     /// Finds a series and notes that the page names it. The second part says whether it did so before.
     pub(super) fn find(&mut self, key: &[u8]) -> Option<(Slot, bool)> {
         if let Some(at) = self.expected.take()
@@ -283,11 +306,10 @@ impl SeriesCache {
         }
         self.first = kept.get(self.first as usize).copied().unwrap_or(0);
         self.entries.shrink_to(self.entries.len() * 9 / 8);
-        self.table.clear();
+        self.table = HashTable::with_capacity(self.entries.len());
         for at in 0..next {
             self.index(at);
         }
-        self.table.shrink_to(self.entries.len(), |_| 0);
     }
 }
 
@@ -324,6 +346,18 @@ mod tests {
         assert_eq!(cache.len(), 2);
         assert_eq!(page(&mut cache, &[]), [2, 4]);
         assert_eq!(cache.len(), 0);
+    }
+
+    #[test]
+    fn what_is_left_after_many_are_forgotten_is_found_in_any_order() {
+        let mut cache = SeriesCache::new();
+        let names: Vec<String> = (0..1000).map(|i| format!("a{i}")).collect();
+        let named: Vec<(&str, u64)> = names.iter().map(|name| (name.as_str(), 1)).collect();
+        page(&mut cache, &named);
+        page(&mut cache, &named[..10]);
+        for (name, _) in named[..10].iter().rev() {
+            assert!(cache.find(name.as_bytes()).is_some(), "{name}");
+        }
     }
 
     #[test]
