@@ -30,6 +30,11 @@ impl FloatTail {
         self.count == 0
     }
 
+    /// The last byte.
+    pub(crate) fn end(&self) -> u8 {
+        self.bytes.last().copied().unwrap_or(0)
+    }
+
     /// Time of the first sample.
     pub(crate) fn min_ms(&self) -> Option<i64> {
         self.bytes.first_chunk().copied().map(i64::from_be_bytes)
@@ -65,8 +70,19 @@ impl FloatTail {
         if self.bytes.capacity() - self.bytes.len() < ROOM_BYTES {
             self.bytes.reserve_exact(STEP_BYTES);
         }
-        self.push_time(change);
-        self.push_value(before.1.to_bits() ^ value.to_bits());
+        let difference = before.1.to_bits() ^ value.to_bits();
+        if change == 0 && difference == 0 && self.free >= 2 {
+            // Unused bits are 0 already, and so are these.
+            self.free -= 2;
+            return;
+        }
+        if change == 0 {
+            // One bit that is 0, in front of those of the value.
+            self.push_value(1, difference);
+        } else {
+            self.push_time(change);
+            self.push_value(0, difference);
+        }
     }
 
     pub(super) fn start(&mut self, ms: i64, start_ms: Option<i64>, value: f64) {
@@ -83,11 +99,8 @@ impl FloatTail {
         push_bits(&mut self.bytes, &mut self.free, value, bits);
     }
 
+    /// Writes a time difference that is not as the one before.
     fn push_time(&mut self, change: i64) {
-        if change == 0 {
-            self.bits(0, 1);
-            return;
-        }
         let class = DELTA_CLASSES
             .iter()
             .position(|bits| *bits == 64 || fits(change, *bits))
@@ -97,25 +110,35 @@ impl FloatTail {
         self.bits(change as u64, DELTA_CLASSES[class]);
     }
 
-    fn push_value(&mut self, difference: u64) {
+    /// Writes so many zeros and a value.
+    fn push_value(&mut self, zeros: u8, difference: u64) {
         if difference == 0 {
-            self.bits(0, 1);
+            self.bits(0, zeros + 1);
             return;
         }
         let leading = difference.leading_zeros().min(31) as u8;
         let trailing = difference.trailing_zeros() as u8;
         let window_trailing = 64u8.wrapping_sub(self.leading + self.significant);
         if self.significant > 0 && leading >= self.leading && trailing >= window_trailing {
-            self.bits(0b10, 2);
-            self.bits(difference >> window_trailing, self.significant);
+            self.push_window(0b10, zeros + 2, difference >> window_trailing);
             return;
         }
         self.leading = leading;
         self.significant = 64 - leading - trailing;
         // Prefix, leading zeros and 1 to 64 bits, written as 0 to 63.
         let head = 0b11 << 11 | u64::from(leading) << 6 | u64::from(self.significant - 1);
-        self.bits(head, 13);
-        self.bits(difference >> trailing, self.significant);
+        self.push_window(head, zeros + 13, difference >> trailing);
+    }
+
+    /// Writes a head and the significant bits, at once where a word holds both.
+    fn push_window(&mut self, head: u64, head_bits: u8, value: u64) {
+        let significant = self.significant;
+        if head_bits + significant <= 64 {
+            self.bits(head << significant | value, head_bits + significant);
+        } else {
+            self.bits(head, head_bits);
+            self.bits(value, significant);
+        }
     }
 
     pub(super) fn bytes(&self) -> &[u8] {

@@ -312,6 +312,11 @@ impl Series {
         is_plain
     }
 
+    /// The last byte of the open chunk.
+    pub(super) fn tail_end(&self) -> u8 {
+        self.tail.end()
+    }
+
     fn push_tail(&mut self, ms: i64, value: f64) {
         let before = (self.newest_ms, self.last);
         if !self.tail.push(before, ms, value) {
