@@ -37,6 +37,38 @@ pub trait Appender: Send {
     /// store does not know the series any more: [`Self::append`] makes it anew.
     fn append_known(&mut self, series: SeriesRef, sample: &Sample) -> Result<bool, AppendError>;
 
+    /// Adds floats of one time as [`Self::append_known`] would one by one: those that `next` tells until there are no
+    /// more, or one is not added. That one comes to nothing, and the answer is what `append_known` says of it.
+    ///
+    /// `next` must be quick, since the store may hold a lock meanwhile.
+    fn append_row(
+        &mut self,
+        timestamp_ms: i64,
+        next: &mut dyn FnMut() -> Option<(SeriesRef, f64)>,
+    ) -> Result<bool, AppendError> {
+        while let Some((series, value)) = next() {
+            if !self.append_known(series, &Sample::float(timestamp_ms, value))? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Adds floats of one series as [`Self::append_known`] would one by one: those that `next` tells, until one is not
+    /// added. Where the store does not know the series, `next` is not asked.
+    fn append_run(
+        &mut self,
+        series: SeriesRef,
+        next: &mut dyn FnMut() -> Option<(i64, f64)>,
+    ) -> Result<bool, AppendError> {
+        while let Some((ms, value)) = next() {
+            if !self.append_known(series, &Sample::float(ms, value))? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Adds an exemplar to a series of this batch or of the store.
     fn append_exemplar(&mut self, series: SeriesRef, exemplar: Exemplar)
     -> Result<(), AppendError>;

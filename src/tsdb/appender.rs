@@ -1,3 +1,4 @@
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 
 use hashbrown::{HashMap, HashSet};
@@ -21,7 +22,10 @@ pub(super) struct BatchBuilder {
     /// So many samples at the front of the row have rising numbers, and so many of the others.
     rising: usize,
     rising_others: usize,
-    /// Series that are in neither of these stretches or have more than one sample, but for the last of these.
+    /// Series of the row behind that stretch, in lists of rising numbers, each with its place: on the pages of a
+    /// target that gets new series now and then, younger numbers stand among the older ones.
+    chains: SmallVec<[Vec<(SeriesId, usize)>; 1]>,
+    /// Series that are in none of these or have more than one sample, but for the last of the latter.
     others: HashMap<SeriesId, Places, foldhash::fast::RandomState>,
     /// The last series that got more than one sample: pushes bring all of a series at once.
     last: Option<(SeriesId, Places)>,
@@ -32,11 +36,16 @@ pub(super) struct BatchBuilder {
 /// A series with more samples than this has them in [`BatchBuilder::times`] too.
 const SEARCHED_MAX: usize = 32;
 
+/// More lists of rising numbers are not kept.
+const CHAINS_MAX: usize = 8;
+
 /// Where the samples of a series are.
 #[derive(Debug)]
 struct Places {
     newest: Place,
-    all: SmallVec<[Place; 1]>,
+    /// Of [`Batch::samples`]: pushes bring all of a series at once.
+    run: Range<usize>,
+    rest: SmallVec<[Place; 1]>,
 }
 
 /// Where a sample is in a batch.
@@ -59,7 +68,12 @@ impl BatchBuilder {
         }
         let row = self.batch.row.get(..self.rising)?;
         let others = self.batch.samples.get(..self.rising_others)?;
+        let chained = || {
+            let mut chains = self.chains.iter();
+            chains.find_map(|chain| Some(chain.get(find(chain, id)?)?.1))
+        };
         find(row, id)
+            .or_else(chained)
             .map(Place::Row)
             .or_else(|| find(others, id).map(Place::Other))
     }
@@ -87,8 +101,14 @@ impl BatchBuilder {
 
     /// Time of the newest sample that the batch has of a series.
     fn newest_ms(&self, id: SeriesId) -> Option<i64> {
-        let (ms, _) = self.sample(self.newest_at(id)?)?;
-        Some(ms)
+        self.time(self.newest_at(id)?)
+    }
+
+    fn time(&self, place: Place) -> Option<i64> {
+        match place {
+            Place::Row(_) => Some(self.batch.row_ms),
+            Place::Other(at) => Some(self.batch.samples.get(at)?.1.timestamp_ms),
+        }
     }
 
     /// The value that the batch has of a series at a time.
@@ -97,17 +117,21 @@ impl BatchBuilder {
         if newest_ms == ms {
             return Some(value);
         }
-        let all = &self.places(id)?.all;
-        if all.len() > SEARCHED_MAX {
+        let places = self.places(id)?;
+        if places.len() > SEARCHED_MAX {
             let place = self.times.get(&(id, ms))?;
             return Some(self.sample(*place)?.1);
         }
-        let mut samples = all.iter().filter_map(|place| self.sample(*place));
+        let mut samples = places.iter().filter_map(|place| self.sample(place));
         samples.find(|(at, _)| *at == ms).map(|(_, value)| value)
     }
 
     fn push(&mut self, id: SeriesId, sample: Sample) {
-        let before = self.newest_at(id);
+        self.push_after(self.newest_at(id), id, sample);
+    }
+
+    /// [`Self::push`] where the newest sample that the batch has of the series is at `before`.
+    fn push_after(&mut self, before: Option<Place>, id: SeriesId, sample: Sample) {
         let ms = sample.timestamp_ms;
         let batch = &mut self.batch;
         let place = match sample.value {
@@ -129,7 +153,9 @@ impl BatchBuilder {
         };
         let Some(before) = before else {
             let rises = match place {
-                Place::Row(at) => extend(&batch.row, at, &mut self.rising),
+                Place::Row(at) => {
+                    extend(&batch.row, at, &mut self.rising) || chain(&mut self.chains, id, at)
+                }
                 Place::Other(at) => extend(&batch.samples, at, &mut self.rising_others),
             };
             if !rises {
@@ -142,7 +168,7 @@ impl BatchBuilder {
 
     /// Adds a sample of a series that has some, the newest of them at `before`.
     fn add(&mut self, id: SeriesId, ms: i64, before: Place, place: Place) {
-        let before_ms = self.sample(before).map_or(ms, |(ms, _)| ms);
+        let before_ms = self.time(before).unwrap_or(ms);
         let mut places = match self.last.take() {
             Some((last, places)) if last == id => places,
             other => {
@@ -153,16 +179,17 @@ impl BatchBuilder {
                 known.unwrap_or_else(|| Places::of(before))
             }
         };
-        places.all.push(place);
+        places.push(place);
         if ms >= before_ms {
             places.newest = place;
         }
-        if places.all.len() == SEARCHED_MAX + 1 {
-            let all = places.all.iter();
-            let times = all.filter_map(|place| Some((self.sample(*place)?.0, *place)));
+        if places.len() == SEARCHED_MAX + 1 {
+            let times = places
+                .iter()
+                .filter_map(|place| Some((self.time(place)?, place)));
             let times: Vec<(i64, Place)> = times.collect();
             (self.times).extend(times.into_iter().map(|(ms, place)| ((id, ms), place)));
-        } else if places.all.len() > SEARCHED_MAX {
+        } else if places.len() > SEARCHED_MAX {
             self.times.insert((id, ms), place);
         }
         self.last = Some((id, places));
@@ -185,7 +212,25 @@ impl Places {
     fn of(place: Place) -> Self {
         Self {
             newest: place,
-            all: smallvec![place],
+            run: 0..0,
+            rest: smallvec![place],
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.run.len() + self.rest.len()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = Place> + '_ {
+        let run = self.run.clone().map(Place::Other);
+        run.chain(self.rest.iter().copied())
+    }
+
+    fn push(&mut self, place: Place) {
+        match place {
+            Place::Other(at) if self.run.is_empty() => self.run = at..at + 1,
+            Place::Other(at) if self.run.end == at => self.run.end += 1,
+            _ => self.rest.push(place),
         }
     }
 }
@@ -208,6 +253,21 @@ fn extend<T>(list: &[(SeriesId, T)], at: usize, rising: &mut usize) -> bool {
     let extends = rises && at == *rising;
     *rising += usize::from(extends);
     extends
+}
+
+/// Adds a series to the list with rising numbers that it fits best; false when it fits none, and there are many.
+fn chain(chains: &mut SmallVec<[Vec<(SeriesId, usize)>; 1]>, id: SeriesId, at: usize) -> bool {
+    let newest = |chain: &Vec<(SeriesId, usize)>| chain.last().map(|(last, _)| *last);
+    let fitting = chains.iter_mut().filter(|chain| newest(chain) < Some(id));
+    if let Some(chain) = fitting.max_by_key(|chain| newest(chain)) {
+        chain.push((id, at));
+        return true;
+    }
+    let has_room = chains.len() < CHAINS_MAX;
+    if has_room {
+        chains.push(vec![(id, at)]);
+    }
+    has_room
 }
 
 impl Batch {
@@ -246,16 +306,8 @@ impl<'a> DbAppender<'a> {
         self.db.live.window_ms.load(Ordering::Relaxed)
     }
 
-    /// Judges a sample by what its series and the batch hold.
     fn check(&self, head: &Head, id: SeriesId, sample: &Sample) -> Result<(), AppendError> {
-        let stored = head.table().get(id).and_then(Series::newest_ms);
-        let pending = self.builder.newest_ms(id);
-        let there = || {
-            let ms = sample.timestamp_ms;
-            let pending = self.builder.value_at(id, ms);
-            pending.or_else(|| head.value_at(id, ms))
-        };
-        head.check(stored.max(pending), there, sample, self.window_ms())
+        check(&self.builder, head, id, sample, self.window_ms())
     }
 
     /// Creates a series, if there is room.
@@ -344,6 +396,46 @@ impl Appender for DbAppender<'_> {
         Ok(true)
     }
 
+    fn append_row(
+        &mut self,
+        timestamp_ms: i64,
+        next: &mut dyn FnMut() -> Option<(SeriesRef, f64)>,
+    ) -> Result<bool, AppendError> {
+        let window_ms = self.window_ms();
+        let head = self.db.head.read();
+        while let Some((series, value)) = next() {
+            let id = SeriesId::try_from(series.0).ok();
+            let Some((id, known)) = id.and_then(|id| Some((id, head.table().get(id)?))) else {
+                return Ok(false);
+            };
+            let sample = Sample::float(timestamp_ms, value);
+            if !add(&mut self.builder, &head, (id, known), sample, window_ms)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn append_run(
+        &mut self,
+        series: SeriesRef,
+        next: &mut dyn FnMut() -> Option<(i64, f64)>,
+    ) -> Result<bool, AppendError> {
+        let window_ms = self.window_ms();
+        let head = self.db.head.read();
+        let id = SeriesId::try_from(series.0).ok();
+        let Some((id, known)) = id.and_then(|id| Some((id, head.table().get(id)?))) else {
+            return Ok(false);
+        };
+        while let Some((ms, value)) = next() {
+            let sample = Sample::float(ms, value);
+            if !add(&mut self.builder, &head, (id, known), sample, window_ms)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     fn append_exemplar(
         &mut self,
         series: SeriesRef,
@@ -394,6 +486,53 @@ impl Appender for DbAppender<'_> {
     fn commit(self: Box<Self>) -> Result<Committed, Error> {
         self.db.commit(self.builder, self.strict)
     }
+}
+
+/// Judges a sample by what its series and the batch hold.
+fn check(
+    builder: &BatchBuilder,
+    head: &Head,
+    id: SeriesId,
+    sample: &Sample,
+    window_ms: i64,
+) -> Result<(), AppendError> {
+    let stored = head.table().get(id).and_then(Series::newest_ms);
+    let pending = builder.newest_ms(id);
+    let there = || {
+        let ms = sample.timestamp_ms;
+        let pending = builder.value_at(id, ms);
+        pending.or_else(|| head.value_at(id, ms))
+    };
+    head.check(stored.max(pending), there, sample, window_ms)
+}
+
+/// Adds a float of a series that there is; false when its labels are wanted and not there.
+fn add(
+    builder: &mut BatchBuilder,
+    head: &Head,
+    (id, known): (SeriesId, &Series),
+    sample: Sample,
+    window_ms: i64,
+) -> Result<bool, AppendError> {
+    let ms = sample.timestamp_ms;
+    let pending = builder.newest_at(id);
+    let pending_ms = pending.and_then(|pending| builder.time(pending));
+    // Mostly it is later than what is there, and nothing else needs to be looked at.
+    let is_next = known
+        .newest_ms()
+        .max(pending_ms)
+        .is_none_or(|newest| newest < ms);
+    if !(is_next && head.is_in_bounds(ms)) {
+        check(builder, head, id, &sample, window_ms)?;
+    }
+    if !known.state.is_safe() && !builder.is_named(id) {
+        let Some(labels) = head.labels(id) else {
+            return Ok(false);
+        };
+        builder.name(id, &labels);
+    }
+    builder.push_after(pending, id, sample);
+    Ok(true)
 }
 
 fn check_histogram(value: &SampleValue) -> Result<(), AppendError> {

@@ -2,6 +2,7 @@
 
 mod dangers;
 mod read_only;
+mod rows;
 
 use std::sync::Arc;
 
