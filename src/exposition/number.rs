@@ -73,9 +73,80 @@ fn small_decimal(text: &[u8]) -> Option<f64> {
     Some(if negative { -value } else { value })
 }
 
-const POWERS: [f64; 16] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+/// The powers of ten that a float holds exactly.
+const POWERS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
+    1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
 ];
+
+/// Integers up to this are floats of their own.
+const EXACT_MAX: u64 = 1 << 53;
+
+/// Reads a space, a plain number and the line's end at the beginning of `text`; the answer is the number and how many
+/// bytes all that takes. `None` when it is anything else, or not exact so easily.
+#[inline]
+pub(super) fn number_line(text: &[u8]) -> Option<(f64, usize)> {
+    let (b' ', rest) = text.split_first()? else {
+        return None;
+    };
+    let (negative, rest) = match rest.split_first()? {
+        (b'-', digits) => (true, digits),
+        _ => (false, rest),
+    };
+    let (mut integer, whole, mut rest) = digits(0, rest);
+    let mut places = 0;
+    if let Some((b'.', after)) = rest.split_first() {
+        (integer, places, rest) = digits(integer, after);
+    }
+    // More might have overflowed.
+    if !(1..=18).contains(&(whole + places)) || integer > EXACT_MAX {
+        return None;
+    }
+    let mut exponent = 0;
+    if let Some((b'e' | b'E', after)) = rest.split_first() {
+        let (is_negative, after) = match after.split_first()? {
+            (b'-', digits) => (true, digits),
+            (b'+', digits) => (false, digits),
+            _ => (false, after),
+        };
+        let (power, length, after) = digits(0, after);
+        if !(1..=3).contains(&length) {
+            return None;
+        }
+        exponent = if is_negative {
+            -(power as i64)
+        } else {
+            power as i64
+        };
+        rest = after;
+    }
+    let Some((b'\n', rest)) = rest.split_first() else {
+        return None;
+    };
+    // Both are exact, so that the one operation rounds as reading all digits would.
+    let scale = exponent - places as i64;
+    let power = *POWERS.get(scale.unsigned_abs() as usize)?;
+    let value = if scale < 0 {
+        integer as f64 / power
+    } else {
+        integer as f64 * power
+    };
+    Some((
+        if negative { -value } else { value },
+        text.len() - rest.len(),
+    ))
+}
+
+/// Appends decimal digits to `integer`, which may overflow; also how many there were, and what follows.
+#[inline]
+fn digits(mut integer: u64, text: &[u8]) -> (u64, usize, &[u8]) {
+    let mut rest = text;
+    while let Some((b @ b'0'..=b'9', after)) = rest.split_first() {
+        integer = integer.wrapping_mul(10).wrapping_add(u64::from(b - b'0'));
+        rest = after;
+    }
+    (integer, text.len() - rest.len(), rest)
+}
 
 /// Writes a float as OpenMetrics wants it in `le` and `quantile`: always with a dot or an exponent.
 pub(super) fn openmetrics_float(v: f64) -> String {
@@ -88,6 +159,8 @@ pub(super) fn openmetrics_float(v: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -121,6 +194,48 @@ mod tests {
         }
         assert!(parse_float(b"\xff").is_err());
         assert_eq!(parse_float(b"1e-400"), Ok(0.0));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn a_number_that_ends_its_line_is_the_number_that_it_says(
+            text in "-?[0-9]{0,20}(\\.[0-9]{0,20})?([eE][-+]?[0-9]{0,4})?[ \n]?",
+            float in any::<f64>(),
+            shift in 0u32..60,
+        ) {
+            let round = (float.to_bits() >> shift) as f64;
+            for text in [text, format!("{float:e}\n"), format!("{round}\n"), format!("{round:e}\n")] {
+                let line = format!(" {text}");
+                if let Some((value, taken)) = number_line(line.as_bytes()) {
+                    prop_assert_eq!(line.as_bytes()[taken - 1], b'\n');
+                    let plain = parse_float(&line.as_bytes()[1..taken - 1]);
+                    prop_assert_eq!(plain.map(f64::to_bits), Ok(value.to_bits()), "{}", line);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_exporters_print_is_read_at_once() {
+        for (line, value) in [
+            (" 0\n", 0.0),
+            (" -0\n", -0.0),
+            (" 12.5\na 3", 12.5),
+            (" 1.234567e+06\n", 1_234_567.0),
+            (" 4.2e-05\n", 4.2e-5),
+            (" 9.007199254740992e+15\n", 9_007_199_254_740_992.0),
+        ] {
+            let read = number_line(line.as_bytes()).map(|(value, _)| value.to_bits());
+            assert_eq!(read, Some(f64::to_bits(value)), "{line}");
+        }
+        for other in [
+            "", " ", " 1", "1\n", " 1 2\n", " .\n", " e5\n", " 1e\n", " 1e5", " +1\n", " NaN\n",
+            " 1\t\n",
+        ] {
+            assert_eq!(number_line(other.as_bytes()), None, "{other:?}");
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub(super) struct OpenMetricsReader<'a> {
     pub(super) start_timestamp_ms: i64,
     pub(super) exemplar: Option<Exemplar>,
     /// Whether `_created` series are start timestamps and no samples.
-    start_timestamps: bool,
+    pub(super) start_timestamps: bool,
     metric_type: MetricType,
     family_length: usize,
     /// The next `_created` line and where it ends, as far as it was looked for.
@@ -86,6 +86,21 @@ impl<'a> OpenMetricsReader<'a> {
             }
             return Ok(line);
         }
+    }
+
+    /// [`Cursor::known_number`] as a sample line; not where start timestamps are read.
+    #[inline]
+    pub(super) fn known_number(
+        &mut self,
+        known: impl FnOnce(&[u8]) -> Option<usize>,
+    ) -> Option<f64> {
+        if self.start_timestamps {
+            return None;
+        }
+        let (key, value) = self.cursor.known_number(known)?;
+        (self.key, self.value) = (key, value);
+        (self.parts, self.timestamp_ms, self.exemplar) = (None, None, None);
+        Some(value)
     }
 
     fn line(&mut self, known: &mut Known<'_>) -> Result<Option<Line>, Error> {

@@ -160,6 +160,69 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// Reads the next line if it holds nothing but a number of a series that `known` knows, which is asked as in
+    /// [`Self::next_known`]. `None`, and nothing read, when the next line is anything else.
+    ///
+    /// This is the quick way through a page like those before; [`Self::sample`] then tells the sample.
+    #[inline]
+    pub fn next_number(&mut self, known: impl FnOnce(&[u8]) -> Option<usize>) -> Option<f64> {
+        if self.finished || self.nhcb.is_some() {
+            return None;
+        }
+        match &mut self.reader {
+            Reader::Text(r) => r.known_number(known),
+            Reader::OpenMetrics(r) => {
+                let value = r.known_number(known)?;
+                self.exemplars.clear();
+                Some(value)
+            }
+            Reader::Protobuf(_) => None,
+        }
+    }
+
+    /// The sample that [`Self::next_number`] has read last.
+    pub fn sample(&self) -> (Series<'_>, SampleValue) {
+        (self.series(Event::Sample), self.value(Event::Sample))
+    }
+
+    /// How much of a text page was read; 0 of others.
+    pub const fn position(&self) -> usize {
+        match &self.reader {
+            Reader::Text(r) => r.cursor.at,
+            Reader::OpenMetrics(r) => r.cursor.at,
+            Reader::Protobuf(_) => 0,
+        }
+    }
+
+    /// The rest of a text page, if it goes on with a comment or a metadata line.
+    pub fn metadata_ahead(&self) -> Option<&'a [u8]> {
+        let rest = self.body.get(self.position()..)?;
+        let is_text = !matches!(self.reader, Reader::Protobuf(_));
+        (is_text && rest.first() == Some(&b'#')).then_some(rest)
+    }
+
+    /// Whether all that matters of metadata lines is what they declare, and [`Self::pass_metadata`] may pass over those
+    /// that the caller has seen before.
+    pub const fn passes_metadata(&self) -> bool {
+        let is_plain = match &self.reader {
+            Reader::Text(_) => true,
+            Reader::OpenMetrics(r) => !r.start_timestamps,
+            Reader::Protobuf(_) => false,
+        };
+        is_plain && self.nhcb.is_none() && !self.family.type_and_unit_labels
+    }
+
+    /// Passes over the first `length` bytes of [`Self::metadata_ahead`]: whole lines, of which the last type is
+    /// `metric_type`.
+    pub const fn pass_metadata(&mut self, length: usize, metric_type: MetricType) {
+        match &mut self.reader {
+            Reader::Text(r) => r.cursor.at += length,
+            Reader::OpenMetrics(r) => r.cursor.at += length,
+            Reader::Protobuf(_) => {}
+        }
+        self.family.metric_type = metric_type;
+    }
+
     fn read(&mut self, known: &mut Known<'_>) -> Result<Option<Event>, Error> {
         let line = match &mut self.reader {
             Reader::Protobuf(r) => return r.next(),

@@ -15,8 +15,10 @@
 //!
 //! # The walk of one sample
 //!
-//! 1. `daemon::scrape_loop` sleeps until a target's turn and fetches bytes over the target's own connection.
-//! 2. [`exposition`](crate::exposition) finds the lines and what they say.
+//! 1. `daemon::scrape_loop` sleeps until a target's turn and fetches bytes over the target's own connection. A target stays on
+//!    one thread (`daemon::scrapes::lanes`) from here to the log, unless its page is large or the disk slow.
+//! 2. [`exposition`](crate::exposition) finds the lines and what they say; of lines whose series it has seen on the page before, only
+//!    the number is read.
 //! 3. [`scrape`](crate::scrape) relabels, checks limits, notes which series are gone and writes one batch
 //!    through [`storage::Appender`](crate::storage::Appender): into the log, then visible.
 //! 4. [`rules`](crate::rules) asks [`promql`](crate::promql), which pulls through

@@ -102,7 +102,17 @@ pub(super) fn take_page(
     };
     let mut parser = Parser::new(page.body, format, parser_options);
     let mut family = String::new();
+    // What is told to the store of metadata hangs on each series.
+    let passes_metadata = parser.passes_metadata() && !context.features.metadata;
     let result = loop {
+        if passes_metadata && context.pass_metadata(&mut parser, page.body) {
+            continue;
+        }
+        match context.take_row(&mut parser, batch, outcome) {
+            Ok(true) => continue,
+            Ok(false) => {}
+            Err(why) => break Err(why),
+        }
         match parser.next_known(&mut |line| context.cache.expect(line)) {
             Ok(Some(Entry::Sample { series, value })) => {
                 outcome.scraped += 1;
@@ -128,7 +138,83 @@ pub(super) fn take_page(
     }
 }
 
+/// So many lines are taken as one row at most: readers and writers wait for a row.
+const ROW_LINES_MAX: usize = 512;
+
 impl Context<'_> {
+    /// Takes lines that hold nothing but a number of a series that is known, as [`Self::take_sample`] would, up to the
+    /// first that is anything else. False when the next line is that already.
+    fn take_row(
+        &mut self,
+        parser: &mut Parser<'_>,
+        batch: &mut dyn Appender,
+        outcome: &mut PageOutcome,
+    ) -> Result<bool, Error> {
+        if self.features.metadata {
+            return Ok(false);
+        }
+        let before = outcome.scraped;
+        let limit = match self.options.sample_limit {
+            0 => u64::MAX,
+            limit => limit,
+        };
+        let cache = &mut *self.cache;
+        let mut is_full = true;
+        while is_full {
+            let mut lines = 0;
+            is_full = false;
+            let mut is_open = false;
+            let row = batch.append_row(self.at.as_ms(), &mut || {
+                loop {
+                    // Only now it is known that the store has taken it.
+                    if std::mem::take(&mut is_open) {
+                        cache.pass(true);
+                    }
+                    is_full = lines == ROW_LINES_MAX;
+                    if is_full || outcome.appended >= limit {
+                        return None;
+                    }
+                    let value = parser.next_number(|line| cache.expect_first(line))?;
+                    lines += 1;
+                    outcome.scraped += 1;
+                    if let Some(Known::Stored(name)) = cache.expected() {
+                        is_open = true;
+                        outcome.post_relabeling += 1;
+                        outcome.appended += 1;
+                        return Some((name, value));
+                    }
+                    cache.pass(false);
+                }
+            });
+            if !matches!(row, Ok(true)) {
+                // Its labels are wanted, or its loss is to be counted: it goes the long way.
+                outcome.post_relabeling -= 1;
+                outcome.appended -= 1;
+                let (series, value) = parser.sample();
+                self.take_sample(&series, value, "", batch, outcome)?;
+                return Ok(true);
+            }
+        }
+        Ok(outcome.scraped > before)
+    }
+
+    /// Passes over metadata lines that are as on the last page, or notes where lines begin and end that are not.
+    fn pass_metadata(&mut self, parser: &mut Parser<'_>, page: &[u8]) -> bool {
+        let Some(rest) = parser.metadata_ahead() else {
+            self.metadata.end_block(page, parser.position());
+            return false;
+        };
+        if self.metadata.is_in_block() {
+            return false;
+        }
+        let Some((length, metric_type)) = self.metadata.pass(rest) else {
+            self.metadata.begin_block(parser.position());
+            return false;
+        };
+        parser.pass_metadata(length, metric_type);
+        true
+    }
+
     fn take_metadata(&mut self, entry: &Entry<'_>, current: &mut String) {
         let family = match entry {
             Entry::Help { family, text } => {

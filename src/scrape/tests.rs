@@ -1,3 +1,5 @@
+mod quick;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
