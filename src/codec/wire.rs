@@ -43,6 +43,11 @@ impl<'a> Fields<'a> {
         Self { rest: message }
     }
 
+    /// What was not read yet.
+    pub(crate) const fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     fn read(&mut self) -> Option<(u32, Field<'a>)> {
         let tag = varint(&mut self.rest)?;
         let number = u32::try_from(tag >> 3).ok().filter(|n| *n > 0)?;

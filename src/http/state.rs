@@ -12,6 +12,7 @@ use super::api_v2::Handle;
 use super::metrics::Registry;
 use super::notices::Notices;
 use super::query_log::{QueryWatch, Unwatched};
+use super::remote_write::Memo;
 use crate::model::{Labels, Metadata};
 use crate::promql::engine::Engine;
 use crate::promql::parser::ParseOptions;
@@ -102,6 +103,8 @@ pub struct Parts {
     pub quit: Option<mpsc::Sender<()>>,
     /// Whether `/api/v1/write` takes samples (`--web.enable-remote-write-receiver`).
     pub accept_remote_write: bool,
+    /// What is known of series that are pushed.
+    pub pushed: Memo,
     /// The self-metrics.
     pub metrics: Registry,
     /// `--web.external-url`, without a trailing slash.
@@ -157,6 +160,7 @@ impl Parts {
             admin: None,
             rules: Arc::new(Vec::new),
             accept_remote_write: false,
+            pushed: Memo::default(),
             alerting: None,
             readiness: Arc::default(),
             reload: None,

@@ -4,6 +4,7 @@
 //! how many. A push that cannot be written gets 503 and is sent again by its sender.
 
 mod convert;
+mod memo;
 mod v1;
 mod v2;
 
@@ -20,6 +21,8 @@ use super::{State, plain, wrap};
 use crate::codec::prompb;
 use crate::model::{Labels, Sample};
 use crate::storage::{self, AppendError, Appender, SeriesRef};
+
+pub use memo::Memo;
 
 /// Series, samples, labels and the like that one request may have.
 const PARTS_MAX: usize = 10_000_000;
@@ -120,7 +123,7 @@ async fn write(Extract(state): Extract<State>, request: Request) -> Response {
     let done = tokio::task::spawn_blocking(move || {
         let bytes = prompb::decompress(&body, most).map_err(Refusal::bad)?;
         match message {
-            Message::V1 => v1::write(&*storage, &bytes, latest_ms),
+            Message::V1 => v1::write(&*storage, &state.pushed, &bytes, latest_ms),
             Message::V2 => v2::write(&*storage, &bytes, latest_ms),
         }
     })

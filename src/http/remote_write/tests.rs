@@ -2,9 +2,11 @@ use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
+use proptest::prelude::*;
 use prost::Message as _;
 use tower::ServiceExt as _;
 
+use super::{Memo, v1};
 use crate::codec::prompb::{Label, Sample, TimeSeries, WriteRequest, compress, v2};
 use crate::disk::memory::MemoryDisk;
 use crate::http::{Parts, State, router};
@@ -182,4 +184,93 @@ async fn other_messages_and_garbage_are_refused() {
     assert_eq!(status, 415, "{text}");
     let (status, _, _) = server.push("prometheus.WriteRequest", b"\x0a\xff").await;
     assert_eq!(status, 400);
+}
+
+/// A series of a request: which labels, how they are written, its samples, and what else it has.
+type Pushed = (usize, usize, Vec<(i64, u8)>, usize);
+
+fn pushed((name, form, samples, extra): &Pushed, now_ms: &mut i64) -> TimeSeries {
+    let label = |name: &str, value: String| Label {
+        name: name.to_owned(),
+        value,
+    };
+    let mut labels = vec![
+        label("__name__", "m".to_owned()),
+        label("i", name.to_string()),
+    ];
+    match form {
+        0 => labels.reverse(),
+        1 => labels.push(label("i", "twice".to_owned())),
+        2 => labels.push(label("", "nameless".to_owned())),
+        3 => labels.push(label("empty", String::new())),
+        _ => {}
+    }
+    let samples = samples.iter().map(|(later, value)| {
+        *now_ms += later * 1000;
+        Sample {
+            value: f64::from(*value),
+            timestamp: *now_ms,
+        }
+    });
+    let mut series = TimeSeries {
+        labels,
+        samples: samples.collect(),
+        ..TimeSeries::default()
+    };
+    match extra {
+        0 => series
+            .exemplars
+            .push(crate::codec::prompb::Exemplar::default()),
+        1 => series.histograms.push(crate::codec::prompb::Histogram {
+            timestamp: *now_ms + 1,
+            ..Default::default()
+        }),
+        2 => series.samples.push(Sample {
+            value: 1.0,
+            timestamp: NOW_MS + 10_000_000,
+        }),
+        _ => {}
+    }
+    series
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn what_was_pushed_before_is_taken_as_what_was_not(
+        requests in prop::collection::vec(
+            (
+                prop::collection::vec(
+                    (0..4usize, 0..30usize, prop::collection::vec((-2i64..8, 0u8..3), 0..6), 0..60usize),
+                    0..6,
+                ),
+                prop::option::weighted(0.1, any::<prop::sample::Index>()),
+            ),
+            1..10,
+        ),
+    ) {
+        let (quick, plain) = (Server::new(), Server::new());
+        let memo = Memo::default();
+        let mut now_ms = NOW_MS - 1_000_000;
+        for (series, cut) in requests {
+            let series = series.iter().map(|series| pushed(series, &mut now_ms));
+            let request = WriteRequest {
+                timeseries: series.collect(),
+                ..WriteRequest::default()
+            };
+            let mut bytes = request.encode_to_vec();
+            if let Some(cut) = cut {
+                bytes.truncate(cut.index(bytes.len() + 1));
+            }
+            let latest_ms = NOW_MS + 600_000;
+            let text = |outcome: Result<super::Written, super::Refusal>| {
+                outcome.map_err(|refusal| (refusal.status, refusal.text))
+            };
+            let taken = text(v1::write(&*quick.db, &memo, &bytes, latest_ms));
+            prop_assert_eq!(taken, text(v1::plain(&*plain.db, &bytes, latest_ms)));
+            prop_assert_eq!(quick.samples(), plain.samples());
+            prop_assert_eq!(quick.db.status().counters, plain.db.status().counters);
+        }
+    }
 }
