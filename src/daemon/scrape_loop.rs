@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::sync::{Semaphore, watch};
 
 use super::Clock;
-use super::net::{Client, Error, Request, Response};
+use super::net::{Client, Error, Prepared, Request, Response};
 use super::scrapes::Lanes;
 use crate::exposition::accept_header;
 use crate::http::metrics::{Registry, Summary};
@@ -107,6 +107,7 @@ pub async fn run(
         shared.seed,
     );
     let mut scraping = begin(&target, &options, &shared);
+    let mut question = Question::new(&target, &options, &shared.clock);
     let intervals = shared.metrics.summary_with(
         "prometheus_target_interval_length_seconds",
         "Actual intervals between scrapes.",
@@ -130,6 +131,9 @@ pub async fn run(
             let ended = retire(old, schedule.clone(), shared.clone(), orders.clone());
             tokio::spawn(ended);
         }
+        if !Arc::ptr_eq(&question.options, &now.options) {
+            question = Question::new(&target, &now.options, &shared.clock);
+        }
         scraping.set_forced_error(now.forced_error.clone());
         tokio::select! {
             biased;
@@ -148,7 +152,7 @@ pub async fn run(
         let at = schedule.begin(began);
         // The daemon's end cuts a fetch short; a reload waits for it.
         let scraped = tokio::select! {
-            scraped = scrape(scraping, at, &now, &shared, &status) => scraped,
+            scraped = scrape(scraping, at, &question, &now, &shared, &status) => scraped,
             () = abandoned(orders.clone()) => return,
         };
         scraping = scraped.unwrap_or_else(|| begin(&target, &now.options, &shared));
@@ -186,6 +190,7 @@ async fn sleep_until(clock: &Clock, due: WallTime) {
 async fn scrape(
     mut scraping: ScrapeLoop,
     at: Timestamp,
+    question: &Question,
     orders: &Orders,
     shared: &Shared,
     status: &Arc<Mutex<Status>>,
@@ -194,7 +199,7 @@ async fn scrape(
     let started = Instant::now();
     let fetched = match scraping.forced_error() {
         Some(error) => Err(Failure::Other(error.to_owned())),
-        None => fetch(&scraping, orders, &shared.clock).await,
+        None => fetch(question, &orders.client).await,
     };
     let bytes = fetched.as_ref().map_or(0, Response::unpacked_bytes);
     let store = Arc::clone(&shared.store);
@@ -283,32 +288,47 @@ fn failure(why: &Error) -> Failure {
     }
 }
 
-async fn fetch(scraping: &ScrapeLoop, orders: &Orders, clock: &Clock) -> Result<Response, Failure> {
-    let (target, options) = (scraping.target(), scraping.options());
-    let mut request = Request::get(&target.url, clock.real_duration(target.timeout));
-    request.body_limit = options.body_size_limit;
-    request.gzip = options.enable_compression;
-    request.keep_packed = true;
-    let accept = accept_header(&options.scrape_protocols, options.escaping);
-    let timeout = target.timeout.as_secs_f64().to_string();
-    let headers = [
-        (ACCEPT.as_str(), accept.as_str()),
-        ("X-Prometheus-Scrape-Timeout-Seconds", &timeout),
-    ];
-    for (name, value) in headers {
-        if let (Ok(name), Ok(value)) = (
-            http::HeaderName::try_from(name),
-            HeaderValue::from_str(value),
-        ) {
-            request.headers.insert(name, value);
+/// What a target is asked, made anew when its options change.
+struct Question {
+    options: Arc<JobOptions>,
+    asked: Result<Prepared, Failure>,
+}
+
+impl Question {
+    fn new(target: &Target, options: &Arc<JobOptions>, clock: &Clock) -> Self {
+        let mut request = Request::get(&target.url, clock.real_duration(target.timeout));
+        request.body_limit = options.body_size_limit;
+        request.gzip = options.enable_compression;
+        request.keep_packed = true;
+        let accept = accept_header(&options.scrape_protocols, options.escaping);
+        let timeout = target.timeout.as_secs_f64().to_string();
+        let headers = [
+            (ACCEPT.as_str(), accept.as_str()),
+            ("X-Prometheus-Scrape-Timeout-Seconds", &timeout),
+        ];
+        for (name, value) in headers {
+            if let (Ok(name), Ok(value)) = (
+                http::HeaderName::try_from(name),
+                HeaderValue::from_str(value),
+            ) {
+                request.headers.insert(name, value);
+            }
+        }
+        if !options.enable_compression {
+            request
+                .headers
+                .insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
+        Self {
+            options: Arc::clone(options),
+            asked: request.prepare().map_err(|why| failure(&why)),
         }
     }
-    if !options.enable_compression {
-        request
-            .headers
-            .insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    }
-    match orders.client.send(request).await {
+}
+
+async fn fetch(question: &Question, client: &Client) -> Result<Response, Failure> {
+    let asked = question.asked.as_ref().map_err(Clone::clone)?;
+    match client.send_prepared(asked).await {
         Ok(answer) if answer.status == http::StatusCode::OK => Ok(answer),
         Ok(answer) => Err(Failure::status(&answer.status_text())),
         Err(why) => Err(failure(&why)),

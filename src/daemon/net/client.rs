@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,6 +70,18 @@ impl Request {
         }
     }
 
+    /// Reads the address.
+    pub fn prepare(self) -> Result<Prepared, Error> {
+        let url = Url::parse(&self.url).map_err(|e| Error::Url(format!("{:?}: {e}", self.url)))?;
+        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+            return Err(Error::Url(format!(
+                "unsupported protocol scheme {:?}",
+                url.scheme()
+            )));
+        }
+        Ok(Prepared { request: self, url })
+    }
+
     /// A POST of `body`.
     pub fn post(
         url: impl Into<String>,
@@ -85,6 +98,13 @@ impl Request {
             ..Self::get(url, timeout)
         }
     }
+}
+
+/// A request whose address is known to be good.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    request: Request,
+    url: Url,
 }
 
 /// One answer, read to its end.
@@ -196,18 +216,13 @@ impl Client {
 
     /// Sends a request and reads the answer to its end.
     pub async fn send(&self, request: Request) -> Result<Response, Error> {
-        let deadline = Instant::now() + request.timeout;
-        let url =
-            Url::parse(&request.url).map_err(|e| Error::Url(format!("{:?}: {e}", request.url)))?;
-        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-            return Err(Error::Url(format!(
-                "unsupported protocol scheme {:?}",
-                url.scheme()
-            )));
-        }
-        let method = go_method(&request.method);
-        let shown = redacted(&url);
-        let outcome = match timeout_at(deadline, self.follow(request, url, deadline)).await {
+        self.send_prepared(&request.prepare()?).await
+    }
+
+    /// [`Self::send`] of what is sent again and again.
+    pub async fn send_prepared(&self, prepared: &Prepared) -> Result<Response, Error> {
+        let deadline = Instant::now() + prepared.request.timeout;
+        let outcome = match timeout_at(deadline, self.follow(prepared, deadline)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Error::Timeout),
         };
@@ -215,27 +230,24 @@ impl Client {
             // A body's size is the caller's business and has no address in upstream's text either.
             Error::BodyTooLarge => Error::BodyTooLarge,
             cause => Error::Exchange {
-                method,
-                url: shown,
+                method: go_method(&prepared.request.method),
+                url: redacted(&prepared.url),
                 cause: Box::new(cause),
             },
         })
     }
 
-    async fn follow(
-        &self,
-        mut request: Request,
-        mut url: Url,
-        deadline: Instant,
-    ) -> Result<Response, Error> {
-        let home = url.clone();
+    async fn follow(&self, prepared: &Prepared, deadline: Instant) -> Result<Response, Error> {
+        let home = &prepared.url;
+        let mut request = Cow::Borrowed(&prepared.request);
+        let mut url = Cow::Borrowed(home);
         let mut at_home = true;
         for hop in 0..=REDIRECTS_MAX {
             // compat: who was sent away once gets no secrets any more, even when sent back.
-            at_home = at_home && is_at_home(&home, &url);
+            at_home = at_home && is_at_home(home, &url);
             if !at_home {
                 for secret in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
-                    request.headers.remove(secret);
+                    request.to_mut().headers.remove(secret);
                 }
             }
             let response = self.exchange(&request, &url, at_home, deadline).await?;
@@ -247,13 +259,14 @@ impl Client {
             if hop == REDIRECTS_MAX {
                 break;
             }
-            url = next?;
+            url = Cow::Owned(next?);
             if !matches!(
                 status,
                 StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT
             ) && request.method != Method::HEAD
                 && request.method != Method::GET
             {
+                let request = request.to_mut();
                 request.method = Method::GET;
                 request.body = Bytes::new();
                 request.headers.remove(CONTENT_TYPE);
@@ -298,12 +311,13 @@ impl Client {
         }
         let mut retry = true;
         loop {
-            let (mut sender, kept) = match self.take(&key).await {
-                Some(sender) => (sender, true),
-                None => (
-                    connect::open(url, proxy, &self.shared.options.proxy, &self.shared.tls).await?,
-                    false,
-                ),
+            let (mut sender, kept) = if let Some(sender) = self.take(&key).await {
+                (sender, true)
+            } else {
+                let (options, tls) = (&self.shared.options.proxy, &self.shared.tls);
+                // It is rare, and each target's task would hold the room for it all the time.
+                let opening = Box::pin(connect::open(url, proxy, options, tls));
+                (opening.await?, false)
             };
             let message = message(request, url, headers.clone(), &sender, absolute)?;
             match sender.send(message).await {

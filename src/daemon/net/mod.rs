@@ -18,7 +18,7 @@ mod tests;
 mod tls;
 mod token;
 
-pub use client::{Client, Request, Response};
+pub use client::{Client, Prepared, Request, Response};
 pub use error::Error;
 pub(super) use error::io_text;
 pub use smtp::Mailer;
