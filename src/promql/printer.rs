@@ -21,7 +21,7 @@ impl fmt::Display for Expr {
                 write_series(f, selector)?;
                 write_at(f, selector.at)?;
                 write_extension(f, selector)?;
-                write_offset(f, selector.offset, selector.offset_expr.as_ref())
+                write_offset(f, selector.offset, selector.offset_expr.as_deref())
             }
             Self::MatrixSelector(matrix) => write_matrix(f, matrix),
             Self::Subquery(subquery) => {
@@ -198,14 +198,14 @@ fn write_matrix(f: &mut fmt::Formatter<'_>, matrix: &MatrixSelector) -> fmt::Res
     write!(
         f,
         "[{}]",
-        print_range(matrix.range, matrix.range_expr.as_ref())
+        print_range(matrix.range, matrix.range_expr.as_deref())
     )?;
     write_extension(f, &matrix.selector)?;
     write_at(f, matrix.selector.at)?;
     write_offset(
         f,
         matrix.selector.offset,
-        matrix.selector.offset_expr.as_ref(),
+        matrix.selector.offset_expr.as_deref(),
     )
 }
 
@@ -216,10 +216,10 @@ pub(super) fn subquery_suffix(subquery: &SubqueryExpr) -> String {
         None if subquery.step.is_zero() => String::new(),
         None => subquery.step.to_string(),
     };
-    let range = print_range(subquery.range, subquery.range_expr.as_ref());
+    let range = print_range(subquery.range, subquery.range_expr.as_deref());
     let mut out = format!("[{range}:{step}]");
     let _ = write_at(&mut out, subquery.at);
-    let _ = write_offset(&mut out, subquery.offset, subquery.offset_expr.as_ref());
+    let _ = write_offset(&mut out, subquery.offset, subquery.offset_expr.as_deref());
     out
 }
 

@@ -83,7 +83,7 @@ pub struct VectorSelector {
     /// The offset as written. Zero while `offset_expr` is to be evaluated first.
     pub offset: Span,
     /// The offset where it is more than a number.
-    pub offset_expr: Option<DurationExpr>,
+    pub offset_expr: Option<Box<DurationExpr>>,
     /// The `@` modifier.
     pub at: Option<At>,
     /// Whether `anchored` was written.
@@ -104,7 +104,7 @@ pub struct MatrixSelector {
     /// The range as written. Zero while `range_expr` is to be evaluated first.
     pub range: Span,
     /// The range where it is more than a number.
-    pub range_expr: Option<DurationExpr>,
+    pub range_expr: Option<Box<DurationExpr>>,
     /// Where it stands, modifiers included.
     pub pos: PosRange,
 }
@@ -117,15 +117,15 @@ pub struct SubqueryExpr {
     /// The range as written. Zero while `range_expr` is to be evaluated first.
     pub range: Span,
     /// The range where it is more than a number.
-    pub range_expr: Option<DurationExpr>,
+    pub range_expr: Option<Box<DurationExpr>>,
     /// The step; zero means the default one.
     pub step: Span,
     /// The step where it is more than a number.
-    pub step_expr: Option<DurationExpr>,
+    pub step_expr: Option<Box<DurationExpr>>,
     /// The offset as written. Zero while `offset_expr` is to be evaluated first.
     pub offset: Span,
     /// The offset where it is more than a number.
-    pub offset_expr: Option<DurationExpr>,
+    pub offset_expr: Option<Box<DurationExpr>>,
     /// The `@` modifier.
     pub at: Option<At>,
     /// Where it stands, modifiers included.
@@ -313,5 +313,16 @@ impl BinaryExpr {
                 _ => return ValueType::Vector,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Thousands of rules keep their expressions in memory.
+    #[test]
+    fn an_expression_is_small() {
+        assert!(size_of::<Expr>() <= 152, "{}", size_of::<Expr>());
     }
 }

@@ -16,10 +16,10 @@ pub(super) enum DurationValue {
 
 impl DurationValue {
     /// The length as far as it is known, and the calculation.
-    pub(super) fn split(self) -> (Span, Option<DurationExpr>) {
+    pub(super) fn split(self) -> (Span, Option<Box<DurationExpr>>) {
         match self {
             Self::Fixed(span) => (span, None),
-            Self::Expr(expr) => (Span::ZERO, Some(expr)),
+            Self::Expr(expr) => (Span::ZERO, Some(Box::new(expr))),
         }
     }
 }

@@ -176,7 +176,9 @@ impl Parser<'_> {
     }
 
     fn parse_call(&mut self, name: Token) -> Parsed<Node> {
-        let (args, height) = self.parse_args()?;
+        let (mut args, height) = self.parse_args()?;
+        // A list that grows begins with room for four, and most functions have one argument.
+        args.shrink_to_fit();
         let pos = PosRange::new(name.start, self.prev_end);
         let text = self.text_of(name);
         let func = signatures::function(&text).unwrap_or_else(|| {

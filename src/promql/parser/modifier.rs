@@ -11,7 +11,7 @@ const EXPECTED_DURATION: &str = "number, duration, step(), or range()";
 /// The parts of a selector or subquery that modifiers set.
 struct Modified<'e> {
     offset: &'e mut Span,
-    offset_expr: &'e mut Option<DurationExpr>,
+    offset_expr: &'e mut Option<Box<DurationExpr>>,
     at: &'e mut Option<At>,
     end: &'e mut usize,
 }

@@ -190,8 +190,10 @@ impl Parser<'_> {
 
 fn selector(name: String, mut matchers: Vec<Matcher>, pos: PosRange) -> VectorSelector {
     if !name.is_empty() {
+        matchers.reserve_exact(1);
         matchers.push(Matcher::equal(METRIC_NAME, name.as_str()));
     }
+    matchers.shrink_to_fit();
     VectorSelector {
         name,
         matchers,
