@@ -86,14 +86,14 @@ pub(super) fn labels(
         ..Analysis::default()
     };
     for (id, first_ms, last_ms) in spans {
-        let Some(series) = head.table().get(*id) else {
+        let Some(pairs) = head.table().pairs(*id) else {
             continue;
         };
         analysis.series += 1;
-        analysis.entries += series.pairs.len() as u64;
+        analysis.entries += pairs.len() as u64;
         let uncovered_ms = whole_ms.saturating_sub(last_ms.abs_diff(*first_ms));
-        for pair in &series.pairs {
-            let of_pair = by_pair.entry(*pair).or_default();
+        for pair in pairs {
+            let of_pair = by_pair.entry(pair).or_default();
             of_pair.series += 1;
             of_pair.uncovered_ms = of_pair.uncovered_ms.saturating_add(uncovered_ms);
         }

@@ -147,8 +147,8 @@ impl Querier for DbQuerier<'_> {
         let mut values: BTreeSet<String> = BTreeSet::new();
         for part in ids.chunks(SERIES_PER_LOCK) {
             let head = self.head.read();
-            for series in part.iter().filter_map(|id| head.table().get(*id)) {
-                if let Some(value) = head.index().value(&series.pairs, name)
+            for pairs in part.iter().filter_map(|id| head.table().pairs(*id)) {
+                if let Some(value) = head.index().value(&pairs, name)
                     && !values.contains(value)
                 {
                     values.insert(value.to_owned());

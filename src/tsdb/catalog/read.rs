@@ -31,6 +31,7 @@ pub(crate) fn load(
         files.push((*name, bytes.len() as u64));
         recovery.checkpoints += 1;
     }
+    head.settle();
     Ok(files)
 }
 
@@ -78,7 +79,7 @@ fn load_file(
             break Ok(());
         }
     };
-    head.settle(pairs);
+    head.release_pairs(pairs);
     if outcome.is_ok() && !complete {
         report(recovery, name, bytes.len(), "the end is missing");
     }

@@ -140,7 +140,7 @@ impl Index {
     }
 
     /// Numbers a label set's pairs for a series, which must give them back with [`Self::release`].
-    pub(crate) fn acquire(&mut self, labels: &Labels) -> Box<[PairId]> {
+    pub(crate) fn acquire(&mut self, labels: &Labels) -> PairIds {
         labels
             .iter()
             .map(|(name, value)| self.intern(name, value))
@@ -235,7 +235,7 @@ impl Index {
     }
 
     /// Takes series out of the lists and gives their pairs back.
-    pub(crate) fn remove(&mut self, gone: &[(SeriesId, Box<[PairId]>)]) {
+    pub(crate) fn remove(&mut self, gone: &[(SeriesId, PairIds)]) {
         let ids: HashSet<SeriesId, foldhash::fast::RandomState> =
             gone.iter().map(|(id, _)| *id).collect();
         let mut pairs: Vec<PairId> = gone.iter().flat_map(|(_, pairs)| pairs).copied().collect();
@@ -342,19 +342,17 @@ impl Index {
                 return;
             }
             candidates.retain(|id| {
-                let series = table.get(*id);
-                series.is_some_and(|series| {
-                    series.pairs.iter().any(|pair| named.contains(pair)) == keep
-                })
+                let pairs = table.pairs(*id);
+                pairs.is_some_and(|pairs| pairs.iter().any(|pair| named.contains(pair)) == keep)
             });
             return;
         }
         let mut known: HashMap<&str, bool, foldhash::fast::RandomState> = HashMap::default();
         candidates.retain(|id| {
-            let Some(series) = table.get(*id) else {
+            let Some(pairs) = table.pairs(*id) else {
                 return false;
             };
-            let value = self.value(&series.pairs, &matcher.name).unwrap_or_default();
+            let value = self.value(&pairs, &matcher.name).unwrap_or_default();
             *known.entry(value).or_insert_with(|| matcher.matches(value))
         });
     }
@@ -379,7 +377,7 @@ mod tests {
             }
             let labels = Labels::from_pairs(pairs);
             let pairs = index.acquire(&labels);
-            let id = table.create(pairs.clone()).unwrap();
+            let id = table.create(&pairs).unwrap();
             index.insert(id, &pairs);
             assert_eq!(index.labels(&pairs), labels);
             assert!(index.is_same(&pairs, &labels));
@@ -410,7 +408,7 @@ mod tests {
             let (table, index) = table();
             let walk: Vec<_> = table
                 .iter_from(0)
-                .filter(|(_, s)| matchers.iter().all(|m| m.matches(index.value(&s.pairs, &m.name).unwrap_or(""))))
+                .filter(|(id, _)| matchers.iter().all(|m| m.matches(index.value(&table.pairs(*id).unwrap(), &m.name).unwrap_or(""))))
                 .map(|(id, _)| id)
                 .collect();
             prop_assert_eq!(index.select(&matchers, &table), walk);
@@ -427,12 +425,12 @@ mod tests {
         let before = index.select(&matchers, &table);
         assert_eq!(index.select(&matchers, &table), before);
         let pairs = index.acquire(&Labels::from_pairs([("__name__", "up"), ("job", "new")]));
-        let id = table.create(pairs.clone()).unwrap();
+        let id = table.create(&pairs).unwrap();
         index.insert(id, &pairs);
         let mut after = before.clone();
         after.push(id);
         assert_eq!(index.select(&matchers, &table), after);
-        let gone = vec![(id, table.remove(id).unwrap().pairs)];
+        let gone = vec![(id, table.remove(id).unwrap().1)];
         index.remove(&gone);
         assert_eq!(index.select(&matchers, &table), before);
         index.drop_cache();
@@ -444,7 +442,7 @@ mod tests {
         let (mut table, mut index) = table();
         let gone: Vec<_> = (0..60)
             .filter(|id| id % 3 == 0)
-            .map(|id| (id, table.remove(id).unwrap().pairs))
+            .map(|id| (id, table.remove(id).unwrap().1))
             .collect();
         index.remove(&gone);
         assert!(index.values("__name__").unwrap().get("up").is_none());

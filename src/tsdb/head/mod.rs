@@ -8,6 +8,7 @@ mod exemplars;
 mod index;
 mod list;
 mod matched;
+mod pair_lists;
 mod save;
 mod series;
 mod stats;
@@ -181,7 +182,7 @@ impl Head {
 
     /// The labels of a series.
     pub(crate) fn labels(&self, id: SeriesId) -> Option<Labels> {
-        Some(self.index.labels(&self.table.get(id)?.pairs))
+        Some(self.index.labels(&self.table.pairs(id)?))
     }
 
     /// The number of the series with these labels.
@@ -191,9 +192,8 @@ impl Head {
 
     /// Whether a number is that of a series with these labels.
     pub(crate) fn is(&self, id: SeriesId, labels: &Labels) -> bool {
-        self.table
-            .get(id)
-            .is_some_and(|series| self.index.is_same(&series.pairs, labels))
+        let pairs = self.table.pairs(id);
+        pairs.is_some_and(|pairs| self.index.is_same(&pairs, labels))
     }
 
     /// Pins the view of now for a reader.
@@ -239,7 +239,7 @@ impl Head {
             return Some(id);
         }
         let pairs = self.index.acquire(labels);
-        self.table.create(pairs)
+        self.table.create(&pairs)
     }
 
     /// Whether a time is not too far behind the newest sample of all.
@@ -352,7 +352,7 @@ impl Head {
             if !series.state.indexed {
                 series.state.indexed = true;
                 applied.new_series += 1;
-                self.index.insert(id, &series.pairs);
+                self.list(id);
             }
             applied.samples += 1;
             self.counters.histograms_appended += u64::from(is_histogram);
@@ -380,6 +380,13 @@ impl Head {
         std::hint::black_box(ends.fold(0, |all, end| all | end));
     }
 
+    /// Lets a series be found.
+    fn list(&mut self, id: SeriesId) {
+        if let Some(pairs) = self.table.pairs(id) {
+            self.index.insert(id, &pairs);
+        }
+    }
+
     fn widen(&mut self, ms: i64) {
         let (min, max) = self.span.unwrap_or((ms, ms));
         self.span = Some((min.min(ms), max.max(ms)));
@@ -389,16 +396,16 @@ impl Head {
     pub(crate) fn define(&mut self, id: SeriesId, labels: &Labels) {
         if self.table.get(id).is_none() {
             let pairs = self.index.acquire(labels);
-            self.define_pairs(id, pairs);
+            self.define_pairs(id, &pairs);
         }
         if let Some(series) = self.table.get_mut(id) {
             series.state.logged = true;
         }
     }
 
-    fn define_pairs(&mut self, id: SeriesId, pairs: Box<[PairId]>) {
+    fn define_pairs(&mut self, id: SeriesId, pairs: &[PairId]) {
         // The labels may still stand under a number that was let go before the crash.
-        if let Err((older, pairs)) = self.table.insert_new(id, pairs) {
+        if let Err(older) = self.table.insert_new(id, pairs) {
             self.remove(&[older]);
             self.table.insert(id, pairs);
         }
@@ -411,7 +418,7 @@ impl Head {
             series.extend(span.first_ms, span.last_ms, span.is_histogram);
             if !series.state.indexed {
                 series.state.indexed = true;
-                self.index.insert(span.id, &series.pairs);
+                self.list(span.id);
             }
             let (min, max) = self.span.unwrap_or((span.first_ms, span.last_ms));
             self.span = Some((min.min(span.first_ms), max.max(span.last_ms)));
@@ -568,13 +575,13 @@ impl Head {
         }
         let mut gone = Vec::new();
         for id in ids {
-            if let Some(series) = self.table.remove(*id) {
+            if let Some((series, pairs)) = self.table.remove(*id) {
                 if series.state.indexed {
                     self.counters.series_removed += 1;
                     self.removed.push(*id);
-                    gone.push((*id, series.pairs));
+                    gone.push((*id, pairs));
                 } else {
-                    self.index.release(&series.pairs);
+                    self.index.release(&pairs);
                 }
             }
         }

@@ -102,14 +102,16 @@ impl Head {
                 continue;
             }
             series.state.saved = true;
-            let mut pairs = Vec::with_capacity(series.pairs.len());
-            for pair in &series.pairs {
+            let (metadata, tombstones) = (series.metadata().cloned(), series.tombstones().to_vec());
+            let of_series = self.table.pairs(id).unwrap_or_default();
+            let mut pairs = Vec::with_capacity(of_series.len());
+            for pair in of_series {
                 let next = texts.numbers.len() as u32;
-                let number = *texts.numbers.entry(*pair).or_insert(next);
+                let number = *texts.numbers.entry(pair).or_insert(next);
                 if number == next {
                     texts.fresh.push(
                         self.index
-                            .text(*pair)
+                            .text(pair)
                             .unwrap_or_else(|| ("".into(), "".into())),
                     );
                 }
@@ -118,8 +120,8 @@ impl Head {
             captured.push(SavedSeries {
                 id,
                 pairs,
-                metadata: series.metadata().cloned(),
-                tombstones: series.tombstones().to_vec(),
+                metadata,
+                tombstones,
             });
         }
         (captured, next)
@@ -132,6 +134,7 @@ impl Head {
 
     /// Lets go of series that the catalog says are gone.
     pub(crate) fn forget(&mut self, ids: &[SeriesId]) {
+        self.settle();
         self.remove(ids);
         self.removed.clear();
     }
@@ -156,11 +159,15 @@ impl Head {
         Ok(())
     }
 
-    /// Ends a catalog file: its series are found by labels, and what [`Self::restore_pairs`] held is given back.
-    pub(crate) fn settle(&mut self, pairs: LoadedPairs) {
+    /// Lets series that catalog files brought be found by their labels.
+    pub(crate) fn settle(&mut self) {
         // The labels may still stand under a number that was let go before the crash.
         let outdated = self.table.settle();
         self.remove(&outdated);
+    }
+
+    /// Gives back what [`Self::restore_pairs`] held.
+    pub(crate) fn release_pairs(&mut self, pairs: LoadedPairs) {
         let held: Vec<PairId> = pairs.0.into_iter().flatten().collect();
         self.index.release(&held);
     }
@@ -203,7 +210,7 @@ impl Head {
             for pair in &of_series {
                 self.index.share(*pair);
             }
-            self.table.stage(id, of_series.as_slice().into());
+            self.table.stage(id, &of_series);
         }
         if let Some(metadata) = metadata {
             self.set_metadata(id, metadata);

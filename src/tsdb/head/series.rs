@@ -1,7 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::index::PairId;
 use super::same_but_hint;
 use crate::model::{Metadata, Sample, SampleValue};
 use crate::storage::read_hints::with_read_hint;
@@ -15,7 +14,6 @@ use crate::tsdb::chunk::{Chunk, FloatTail, OpenChunk, Samples};
 /// and flushes are built on.
 #[derive(Debug)]
 pub(crate) struct Series {
-    pub(crate) pairs: Box<[PairId]>,
     /// No sample is older; there may be none at this time.
     pub(super) first_ms: i64,
     /// Time of the newest sample in order; `i64::MIN` when there is none.
@@ -154,9 +152,8 @@ impl Limit {
 }
 
 impl Series {
-    pub(crate) fn new(pairs: Box<[PairId]>) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
-            pairs,
             first_ms: i64::MAX,
             newest_ms: i64::MIN,
             last: 0.0,

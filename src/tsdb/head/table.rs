@@ -2,7 +2,8 @@ use std::hash::BuildHasher;
 
 use hashbrown::HashTable;
 
-use super::index::PairId;
+use super::index::{PairId, PairIds};
+use super::pair_lists::PairLists;
 use super::series::Series;
 use crate::tsdb::batch::SeriesId;
 
@@ -25,6 +26,7 @@ pub(crate) struct Table {
 struct Page {
     slots: Box<[Option<Series>]>,
     used: usize,
+    lists: PairLists,
 }
 
 const fn place(id: SeriesId) -> (usize, usize) {
@@ -37,9 +39,8 @@ fn hash_at(pages: &[Option<Page>], hasher: &foldhash::fast::RandomState, id: Ser
     pages
         .get(page)
         .and_then(Option::as_ref)
-        .and_then(|page| page.slots.get(slot))
-        .and_then(Option::as_ref)
-        .map_or(0, |series| hasher.hash_one(&*series.pairs))
+        .and_then(|page| page.lists.get(slot))
+        .map_or(0, |pairs| hasher.hash_one(pairs.as_slice()))
 }
 
 impl Table {
@@ -58,6 +59,12 @@ impl Table {
             .as_mut()
     }
 
+    /// The pairs of a series.
+    pub(crate) fn pairs(&self, id: SeriesId) -> Option<PairIds> {
+        let (page, slot) = place(id);
+        self.pages.get(page)?.as_ref()?.lists.get(slot)
+    }
+
     /// The series with these pairs.
     pub(crate) fn find(&self, pairs: &[PairId]) -> Option<SeriesId> {
         self.find_hashed(self.hasher.hash_one(pairs), pairs)
@@ -65,7 +72,7 @@ impl Table {
 
     fn find_hashed(&self, hash: u64, pairs: &[PairId]) -> Option<SeriesId> {
         self.by_labels
-            .find(hash, |id| self.get(*id).is_some_and(|s| *s.pairs == *pairs))
+            .find(hash, |id| self.pairs(*id).is_some_and(|of| *of == *pairs))
             .copied()
     }
 
@@ -85,34 +92,30 @@ impl Table {
     }
 
     /// Adds a series under a new number; `None` when the numbers are used up.
-    pub(crate) fn create(&mut self, pairs: Box<[PairId]>) -> Option<SeriesId> {
+    pub(crate) fn create(&mut self, pairs: &[PairId]) -> Option<SeriesId> {
         let id = self.next_id;
         self.insert(id, pairs).then_some(id)
     }
 
     /// Adds a series under a number that the log gives. False when the number is taken or the last.
     /// The series that has the labels already must have been removed before.
-    pub(crate) fn insert(&mut self, id: SeriesId, pairs: Box<[PairId]>) -> bool {
-        let hash = self.hasher.hash_one(&*pairs);
+    pub(crate) fn insert(&mut self, id: SeriesId, pairs: &[PairId]) -> bool {
+        let hash = self.hasher.hash_one(pairs);
         self.insert_hashed(id, pairs, hash)
     }
 
     /// As [`Self::insert`], unless another series has these labels: then the answer is its number.
-    pub(crate) fn insert_new(
-        &mut self,
-        id: SeriesId,
-        pairs: Box<[PairId]>,
-    ) -> Result<bool, (SeriesId, Box<[PairId]>)> {
-        let hash = self.hasher.hash_one(&*pairs);
-        match self.find_hashed(hash, &pairs) {
-            Some(other) => Err((other, pairs)),
+    pub(crate) fn insert_new(&mut self, id: SeriesId, pairs: &[PairId]) -> Result<bool, SeriesId> {
+        let hash = self.hasher.hash_one(pairs);
+        match self.find_hashed(hash, pairs) {
+            Some(other) => Err(other),
             None => Ok(self.insert_hashed(id, pairs, hash)),
         }
     }
 
     /// As [`Self::insert`], but the series is found by labels only after [`Self::settle`].
-    pub(crate) fn stage(&mut self, id: SeriesId, pairs: Box<[PairId]>) {
-        let hash = self.hasher.hash_one(&*pairs);
+    pub(crate) fn stage(&mut self, id: SeriesId, pairs: &[PairId]) {
+        let hash = self.hasher.hash_one(pairs);
         if self.place(id, pairs) {
             self.staged.push((hash, id));
         }
@@ -135,10 +138,7 @@ impl Table {
         let mut before = None;
         for (rotated, id) in staged {
             let hash = rotated.rotate_left(bits);
-            let is_same = |other: &SeriesId| {
-                let pairs = self.get(id).map(|series| &series.pairs);
-                self.get(*other).map(|series| &series.pairs) == pairs
-            };
+            let is_same = |other: &SeriesId| self.pairs(id) == self.pairs(*other);
             let older = before.filter(|(other, of)| *other == rotated && is_same(of));
             let older = match older {
                 Some((_, of)) => Some(of),
@@ -152,7 +152,7 @@ impl Table {
         outdated
     }
 
-    fn insert_hashed(&mut self, id: SeriesId, pairs: Box<[PairId]>, hash: u64) -> bool {
+    fn insert_hashed(&mut self, id: SeriesId, pairs: &[PairId], hash: u64) -> bool {
         if !self.place(id, pairs) {
             return false;
         }
@@ -163,7 +163,7 @@ impl Table {
     }
 
     /// Puts a series under its number.
-    fn place(&mut self, id: SeriesId, pairs: Box<[PairId]>) -> bool {
+    fn place(&mut self, id: SeriesId, pairs: &[PairId]) -> bool {
         let (page, slot) = place(id);
         let Some(next_id) = id.checked_add(1) else {
             return false;
@@ -178,9 +178,11 @@ impl Table {
             let page = page.get_or_insert_with(|| Page {
                 slots: (0..PAGE).map(|_| None).collect(),
                 used: 0,
+                lists: PairLists::new(PAGE),
             });
-            if let Some(slot) = page.slots.get_mut(slot) {
-                *slot = Some(Series::new(pairs));
+            if let Some(entry) = page.slots.get_mut(slot) {
+                page.lists.insert(slot, pairs);
+                *entry = Some(Series::new());
                 page.used += 1;
                 self.len += 1;
             }
@@ -189,24 +191,24 @@ impl Table {
         true
     }
 
-    /// Takes a series out.
-    pub(crate) fn remove(&mut self, id: SeriesId) -> Option<Series> {
-        let hash = self.hasher.hash_one(&*self.get(id)?.pairs);
+    /// Takes a series out, with its pairs.
+    pub(crate) fn remove(&mut self, id: SeriesId) -> Option<(Series, PairIds)> {
+        let pairs = self.pairs(id)?;
+        let hash = self.hasher.hash_one(pairs.as_slice());
         if let Ok(entry) = self.by_labels.find_entry(hash, |other| *other == id) {
             entry.remove();
         }
         let (page, slot) = place(id);
         let entry = self.pages.get_mut(page)?;
         let inner = entry.as_mut()?;
-        let series = inner.slots.get_mut(slot)?.take();
-        if series.is_some() {
-            inner.used -= 1;
-            self.len -= 1;
-        }
+        let series = inner.slots.get_mut(slot)?.take()?;
+        inner.lists.remove(slot);
+        inner.used -= 1;
+        self.len -= 1;
         if inner.used == 0 {
             *entry = None;
         }
-        series
+        Some((series, pairs))
     }
 
     /// The series from number `from` on, in the order of their numbers.
@@ -256,7 +258,9 @@ mod tests {
     fn series_are_found_by_number_and_labels_until_removed() {
         let mut table = Table::default();
         let pairs = |i: u32| -> Box<[PairId]> { Box::new([1, i]) };
-        let ids: Vec<_> = (0..3000).map(|i| table.create(pairs(i)).unwrap()).collect();
+        let ids: Vec<_> = (0..3000)
+            .map(|i| table.create(&pairs(i)).unwrap())
+            .collect();
         assert_eq!(table.find(&pairs(2999)), Some(2999));
         for id in &ids[..2048] {
             assert!(table.remove(*id).is_some());
@@ -269,7 +273,7 @@ mod tests {
         assert_eq!(table.iter_from(0).map(|(id, _)| id).next(), Some(2048));
         assert_eq!(table.iter_from(2999).count(), 1);
         assert_eq!(
-            table.create(pairs(5)),
+            table.create(&pairs(5)),
             Some(3000),
             "numbers are not used twice"
         );
@@ -281,7 +285,7 @@ mod tests {
         let mut table = Table::default();
         let pairs = |i: u32| -> Box<[PairId]> { Box::new([7, i % 2000]) };
         for i in 0..2500 {
-            table.stage(i, pairs(i));
+            table.stage(i, &pairs(i));
         }
         assert_eq!(table.find(&pairs(3)), None);
         let mut outdated = table.settle();
@@ -293,8 +297,8 @@ mod tests {
         for i in 500..2500 {
             assert_eq!(table.find(&pairs(i)), Some(i));
         }
-        table.stage(9000, pairs(600));
-        table.stage(9001, pairs(2000));
+        table.stage(9000, &pairs(600));
+        table.stage(9001, &pairs(2000));
         let mut outdated = table.settle();
         outdated.sort_unstable();
         assert_eq!(outdated, [600, 2000]);

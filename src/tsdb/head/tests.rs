@@ -226,7 +226,8 @@ fn the_catalog_brings_series_back() {
     let mut loaded = LoadedPairs::default();
     copy.restore_pairs(&pairs, &mut loaded).unwrap();
     copy.restore(&series, &loaded).unwrap();
-    copy.settle(loaded);
+    copy.release_pairs(loaded);
+    copy.settle();
     assert_eq!(copy.labels(0), Some(up("a")));
     assert_eq!(copy.find(&other), Some(7));
     let restored = copy.table().get(7).unwrap();
