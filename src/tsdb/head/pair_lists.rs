@@ -9,8 +9,8 @@ use crate::codec::{Error, Reader, put_varint};
 /// Says that a slot has no list.
 const NONE: u32 = u32::MAX;
 
-/// A list is compared with what so many before it are based on.
-const TRIED: usize = 8;
+/// A list is compared with so many whole lists.
+const TRIED: usize = 3;
 
 /// Memory grows by this many bytes: there are very many pages, and none shall have twice what it needs.
 const STEP_BYTES: usize = 512;
@@ -27,6 +27,8 @@ pub(super) struct PairLists {
     /// Where the list of each slot begins.
     starts: Box<[u32]>,
     bytes: Vec<u8>,
+    /// Whole lists on which others were based lately, the latest first; none once the page is full.
+    recent: Vec<(usize, PairIds)>,
     /// How many lists were taken out; their bytes may still be needed.
     removed: usize,
 }
@@ -36,6 +38,7 @@ impl PairLists {
         Self {
             starts: vec![NONE; slots].into(),
             bytes: Vec::new(),
+            recent: Vec::new(),
             removed: 0,
         }
     }
@@ -78,20 +81,13 @@ impl PairLists {
         Ok(pairs)
     }
 
-    /// Where the whole list lies that the list of a slot is based on, or is itself.
-    fn base(&self, slot: usize) -> Option<usize> {
-        let start = self.start(slot)?;
-        let distance = self.reader(start).ok()?.varint().ok()?;
-        start.checked_sub(distance as usize)
-    }
-
     /// Gives a slot its pairs.
     pub(super) fn insert(&mut self, slot: usize, pairs: &[PairId]) {
         let start = self.bytes.len();
         if self.bytes.capacity() - start < STEP_BYTES / 8 {
             self.bytes.reserve_exact(STEP_BYTES);
         }
-        if let Some((base, others)) = self.nearest(slot, pairs) {
+        if let Some((base, others)) = self.nearest(pairs) {
             put_others(&mut self.bytes, start - base, pairs, &others);
         } else {
             put_varint(&mut self.bytes, 0);
@@ -99,28 +95,30 @@ impl PairLists {
             for pair in pairs {
                 put_varint(&mut self.bytes, u64::from(*pair));
             }
+            self.recent.truncate(TRIED - 1);
+            self.recent.insert(0, (start, pairs.into()));
+        }
+        if slot + 1 == self.starts.len() {
+            self.recent = Vec::new();
         }
         if let Some(entry) = self.starts.get_mut(slot) {
             *entry = u32::try_from(start).unwrap_or(NONE);
         }
     }
 
-    /// A whole list before a slot from which no more than half of the pairs differ, and which do.
-    fn nearest(&self, slot: usize, pairs: &[PairId]) -> Option<(usize, Others)> {
-        let mut before = None;
-        for slot in (slot.saturating_sub(TRIED)..slot).rev() {
-            let Some(base) = self.base(slot).filter(|base| before != Some(*base)) else {
-                continue;
-            };
-            before = Some(base);
-            let Ok(whole) = self.read(base) else {
-                continue;
+    /// A whole list from which no more than half of the pairs differ, and which do.
+    fn nearest(&mut self, pairs: &[PairId]) -> Option<(usize, Others)> {
+        for at in 0..self.recent.len() {
+            let Some((base, whole)) = self.recent.get(at) else {
+                break;
             };
             if whole.len() != pairs.len() {
                 continue;
             }
             let others: Others = whole.iter().zip(pairs).map(|(a, b)| a != b).collect();
             if others.iter().filter(|other| **other).count() * 2 <= pairs.len() {
+                let base = *base;
+                self.recent.swap(0, at);
                 return Some((base, others));
             }
         }
