@@ -145,6 +145,8 @@ pub struct Outcome {
     /// What to remember for the group's next notification through this integration; `None` leaves what
     /// is remembered as it is.
     pub keep: Option<Kept>,
+    /// Whether a request went out that nobody answered: it may have arrived all the same.
+    pub unanswered: bool,
 }
 
 /// What an integration remembers about a group from one notification to the next.
@@ -165,6 +167,7 @@ impl Outcome {
         Self {
             verdict: Verdict::Delivered,
             keep: None,
+            unanswered: false,
         }
     }
 
@@ -176,6 +179,7 @@ impl Outcome {
                 reason: reason.into(),
             },
             keep: None,
+            unanswered: false,
         }
     }
 
@@ -186,6 +190,7 @@ impl Outcome {
                 reason: reason.into(),
             },
             keep: None,
+            unanswered: false,
         }
     }
 }

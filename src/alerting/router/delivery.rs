@@ -12,6 +12,9 @@ use crate::alerting::{NotifyReason, Verdict};
 const BACKOFF_FIRST_MS: f64 = 500.0;
 const BACKOFF_MAX_MS: f64 = 60_000.0;
 
+/// How long a receiver's wish to wait holds for later flushes: they bring news, and none may silence them for long.
+const WAIT_OVER_FLUSHES_MAX: Span = Span::minutes(5);
+
 impl Router {
     /// Writes down what is to be told and hands it out.
     pub(super) fn begin(
@@ -101,12 +104,27 @@ impl Router {
                 notification,
                 state: DeliveryState::Waiting(now),
                 error: None,
+                unanswered: false,
             },
         );
-        if let Some(slot) = self.slot_mut(group_id, slot_at) {
-            slot.delivery = Some(id);
+        let Some(slot) = self.slot_mut(group_id, slot_at) else {
+            return;
+        };
+        slot.delivery = Some(id);
+        let not_before = slot.not_before;
+        if not_before > now {
+            self.wait(id, not_before);
+        } else {
+            self.attempt(id);
         }
-        self.attempt(id);
+    }
+
+    /// Lets a delivery wait for its next attempt.
+    fn wait(&mut self, id: u64, until: WallTime) {
+        if let Some(delivery) = self.deliveries.get_mut(&id) {
+            delivery.state = DeliveryState::Waiting(until);
+            self.timers.insert((until, id));
+        }
     }
 
     /// Hands out the next attempt.
@@ -135,7 +153,7 @@ impl Router {
     /// Takes the outcome of an attempt. News of deliveries that are no longer open is ignored. Durable when
     /// this returns.
     pub fn on_delivery(&mut self, now: WallTime, id: u64, verdict: Verdict) {
-        self.judge(now, id, verdict);
+        self.judge(now, id, verdict, false);
         self.commit(now);
     }
 
@@ -145,15 +163,16 @@ impl Router {
             if let Some(kept) = outcome.keep {
                 self.keep(id, kept);
             }
-            self.judge(now, id, outcome.verdict);
+            self.judge(now, id, outcome.verdict, outcome.unanswered);
         }
         self.commit(now);
     }
 
-    fn judge(&mut self, now: WallTime, id: u64, verdict: Verdict) {
-        let Some(delivery) = self.deliveries.get(&id) else {
+    fn judge(&mut self, now: WallTime, id: u64, verdict: Verdict, unanswered: bool) {
+        let Some(delivery) = self.deliveries.get_mut(&id) else {
             return;
         };
+        delivery.unanswered |= unanswered;
         let in_flight = matches!(delivery.state, DeliveryState::InFlight(_));
         match verdict {
             // Even when the wait for it was given up, it has arrived.
@@ -181,7 +200,7 @@ impl Router {
             slot.settled = delivery.flush.number;
         }
         self.take_pending(now, &delivery);
-        self.settle(delivery.group);
+        self.settle(now, delivery.group);
     }
 
     fn failed(&mut self, now: WallTime, id: u64, after: Option<Span>, reason: String) {
@@ -195,10 +214,15 @@ impl Router {
         let jittered = backoff * (0.5 + self.rng.f64());
         let wait = Span::from_ms(jittered as i64).max(after.unwrap_or(Span::ZERO));
         let retry_at = now + wait;
-        delivery.state = DeliveryState::Waiting(retry_at);
         delivery.error = Some(reason.clone());
-        self.timers.insert((retry_at, id));
         let (group, slot) = (delivery.group, delivery.slot);
+        self.wait(id, retry_at);
+        // A later flush that takes the place of this one keeps to it as well.
+        if let Some(after) = after
+            && let Some(slot) = self.slot_mut(group, slot)
+        {
+            slot.not_before = now + after.min(WAIT_OVER_FLUSHES_MAX);
+        }
         let stage = Stage::Failed { reason, retry_at };
         self.record_open(now, id, stage);
         // A newer flush is waiting: it takes the place of this one at once.
@@ -207,7 +231,7 @@ impl Router {
             .and_then(|slot| slot.pending.take())
         {
             self.offer(now, group, slot, &flush);
-            self.settle(group);
+            self.settle(now, group);
         }
     }
 
@@ -238,9 +262,17 @@ impl Router {
 
     /// A wait is over: for the next attempt, or for the answer to one.
     pub(super) fn on_timer(&mut self, now: WallTime, id: u64) {
-        match self.deliveries.get(&id).map(|delivery| delivery.state) {
-            Some(DeliveryState::Waiting(_)) => self.attempt(id),
-            Some(DeliveryState::InFlight(_)) => {
+        let Some(delivery) = self.deliveries.get_mut(&id) else {
+            return;
+        };
+        match delivery.state {
+            // No time is left for an attempt: the next flush is due and takes the place of this one.
+            DeliveryState::Waiting(_) if delivery.notification.deadline <= now => {
+                self.wait(id, now + Span::seconds(1));
+            }
+            DeliveryState::Waiting(_) => self.attempt(id),
+            DeliveryState::InFlight(_) => {
+                delivery.unanswered = true;
                 self.actions.push_back(Action::Cancel { id });
                 self.failed(
                     now,
@@ -249,7 +281,6 @@ impl Router {
                     "no answer within the group interval".to_owned(),
                 );
             }
-            None => {}
         }
     }
 
@@ -278,23 +309,26 @@ impl Router {
         }
     }
 
+    /// Takes a delivery out. What may have arrived without our knowing stays uncertain.
     pub(super) fn close(&mut self, now: WallTime, id: u64, outcome: Closing) -> Option<Delivery> {
         let delivery = self.deliveries.remove(&id)?;
         self.timers.remove(&(delivery.state.due(), id));
-        self.journal.push(&Record::Closed(id, outcome, now));
+        if delivery.unanswered && outcome != Closing::Delivered {
+            let intent = Intent {
+                id,
+                key: delivery.key.clone(),
+                entry: delivery.entry.clone(),
+            };
+            self.keep_uncertain(now, intent);
+        } else {
+            self.journal.push(&Record::Closed(id, outcome, now));
+        }
         if let Some(slot) = self.slot_mut(delivery.group, delivery.slot)
             && slot.delivery == Some(id)
         {
             slot.delivery = None;
         }
         Some(delivery)
-    }
-
-    fn close_uncertain(&mut self, now: WallTime, key: &LogKey) {
-        if let Some(intent) = self.uncertain.remove(key) {
-            self.journal
-                .push(&Record::Closed(intent.id, Closing::Superseded, now));
-        }
     }
 
     pub(super) fn slot_mut(&mut self, group: u64, slot: usize) -> Option<&mut Slot> {

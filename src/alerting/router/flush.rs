@@ -66,7 +66,7 @@ impl Router {
         for slot in 0..slots {
             self.offer(now, id, slot, &flush);
         }
-        self.settle(id);
+        self.settle(now, id);
     }
 
     /// compat: inhibition, active intervals, mute intervals, silences, in this order.
@@ -171,6 +171,11 @@ impl Router {
             }
             return;
         }
+        // First, because what it leaves uncertain counts.
+        self.drop_waiting(now, id, slot_at, flush);
+        let Some(group) = self.groups.get(&id) else {
+            return;
+        };
         let key = target.log_key(group);
         let place = target.place(group);
         let unreached = if target.fallback {
@@ -189,37 +194,24 @@ impl Router {
             .tree
             .get(group.route)
             .map_or(Span::hours(4), |route| route.repeat_interval);
-        let ask = |entry| {
-            notify_reason(
-                entry,
-                &flush.firing,
-                &flush.resolved,
-                target.integration.send_resolved,
-                repeat,
-                flush.now,
-            )
-        };
         let entry = self.log.get(&key);
+        let ask = notify_reason(
+            entry,
+            &flush.firing,
+            &flush.resolved,
+            target.integration.send_resolved,
+            repeat,
+            flush.now,
+        );
         // compat: a flush that mutes have emptied ends here and counts as dealt with.
         let reason = if flush.alerts.is_empty() {
             None
         } else {
-            // A delivery that a crash interrupted may have arrived: its alerts must hear of their end.
-            ask(entry).or_else(|| {
-                let uncertain = self.uncertain.get(&key)?;
-                if flush.firing.is_empty() {
-                    return ask(Some(&uncertain.entry));
-                }
-                // Others still fire: the log may know this end from an earlier time.
-                let told = |ended: &u64| uncertain.entry.firing.binary_search(ended).is_ok();
-                (target.integration.send_resolved && flush.resolved.iter().any(told))
-                    .then_some(NotifyReason::NewResolvedAlerts)
-            })
+            let repeats = NotifyReason::RepeatIntervalElapsed;
+            ask.filter(|reason| !(stands_by && *reason == repeats))
+                .or_else(|| self.uncertain_reason(&key, flush, target.integration.send_resolved))
         };
-        let reason =
-            reason.filter(|reason| !(stands_by && *reason == NotifyReason::RepeatIntervalElapsed));
         let since = entry.map(|entry| entry.timestamp);
-        self.drop_waiting(now, id, slot_at, flush);
         if let Some(reason) = reason {
             if !unreached.is_empty() {
                 let from: Arc<str> = unreached.join(", ").into();
@@ -229,6 +221,9 @@ impl Router {
             return;
         }
         self.record_flush(now, flush, &place, Stage::Deduplicated { since });
+        if !flush.alerts.is_empty() {
+            self.close_certain(now, id, &key, flush);
+        }
         if let Some(slot) = self.slot_mut(id, slot_at) {
             slot.settled = flush.number;
         }
@@ -244,7 +239,7 @@ impl Router {
     }
 
     /// Drops members whose end everybody has been told of, alerts without a group, and empty groups.
-    pub(super) fn settle(&mut self, id: u64) {
+    pub(super) fn settle(&mut self, now: WallTime, id: u64) {
         let Some(group) = self.groups.get_mut(&id) else {
             return;
         };
@@ -268,7 +263,7 @@ impl Router {
             self.leave(fingerprint, id);
         }
         if empty {
-            self.remove_group(id);
+            self.remove_group(now, id);
         }
     }
 
@@ -300,12 +295,17 @@ impl Router {
         }
     }
 
-    fn remove_group(&mut self, id: u64) {
+    fn remove_group(&mut self, now: WallTime, id: u64) {
         let Some(group) = self.groups.remove(&id) else {
             return;
         };
         self.due.remove(&(group.next_flush, id));
         self.group_ids
             .remove(&(group.route, group.labels.fingerprint()));
+        if !self.uncertain.is_empty() {
+            for target in self.targets(&group.receiver) {
+                self.close_uncertain(now, &target.log_key(&group));
+            }
+        }
     }
 }

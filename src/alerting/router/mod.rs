@@ -13,7 +13,8 @@
 //!   were away resolves nothing.
 //!
 //! `intake` puts alerts into groups, `flush` runs a group through the mute stages and the log, `delivery`
-//! follows a notification to its end, `fallback` knows who is told instead, `restore` reads the journal, `view` answers the API.
+//! follows a notification to its end, `fallback` knows who is told instead, `restore` reads the journal, `uncertain` keeps what may have
+//! arrived without our knowing, `view` answers the API.
 
 mod delivery;
 mod fallback;
@@ -24,6 +25,7 @@ mod restore;
 mod sim;
 #[cfg(test)]
 mod tests;
+mod uncertain;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -147,7 +149,7 @@ pub struct Router {
     /// When deliveries are tried again or given up waiting for.
     timers: BTreeSet<(WallTime, u64)>,
     next_delivery: u64,
-    /// Deliveries that a crash left without an outcome: the receiver may know of these.
+    /// Deliveries without an outcome, because of a crash or for want of an answer: the receiver may know of these.
     uncertain: BTreeMap<LogKey, Intent>,
     actions: VecDeque<Action>,
     inhibitor: Inhibitor,
@@ -227,13 +229,15 @@ struct Group {
 }
 
 /// One integration's side of a group.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Slot {
     /// The last flush that is dealt with.
     settled: u64,
     delivery: Option<u64>,
     /// A flush that came while an attempt was under way.
     pending: Option<Arc<Flush>>,
+    /// The receiver asked not to be told anything before.
+    not_before: WallTime,
     /// Whether the last notification was lost; the fallback receiver hears of the group while it is so.
     unreached: bool,
 }
@@ -266,6 +270,8 @@ struct Delivery {
     state: DeliveryState,
     /// Why the last attempt failed.
     error: Option<String>,
+    /// Whether an attempt got no answer, so that it may have arrived.
+    unanswered: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -280,6 +286,18 @@ impl Flush {
     /// The alerts with their fingerprints.
     fn iter(&self) -> impl Iterator<Item = (u64, &Alert)> {
         self.fingerprints.iter().copied().zip(&*self.alerts)
+    }
+}
+
+impl Default for Slot {
+    fn default() -> Self {
+        Self {
+            settled: 0,
+            delivery: None,
+            pending: None,
+            not_before: WallTime::ZERO,
+            unreached: false,
+        }
     }
 }
 

@@ -150,16 +150,9 @@ impl Router {
             snapshot_retry: WallTime::ZERO,
             counts: Counts::default(),
         };
-        for (id, intent) in replayed.intents {
-            // Only the last one of an integration matters: it knows what came before.
-            if let Some(old) = router.uncertain.insert(intent.key.clone(), intent) {
-                debug_assert!(old.id < id, "identities grow");
-                router
-                    .journal
-                    .push(&Record::Closed(old.id, Outcome::Superseded, now));
-            }
-        }
+        router.restore_uncertain(now, replayed.intents);
         router.restore_alerts(now, replayed.alerts, replayed.last_seen);
+        router.close_orphans(now);
         router.journal.push(&Record::Clock(now));
         router.commit(now);
         Ok(router)
@@ -282,6 +275,7 @@ impl Router {
             let new_id = by_key.get(&(Arc::clone(&old.key), Arc::clone(&old.receiver)));
             self.carry_over(now, old, new_id.copied(), targets);
         }
+        self.close_orphans(now);
         self.journal.push(&Record::Clock(now));
         self.commit(now);
     }

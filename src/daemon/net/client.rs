@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -222,7 +223,9 @@ impl Client {
     /// [`Self::send`] of what is sent again and again.
     pub async fn send_prepared(&self, prepared: &Prepared) -> Result<Response, Error> {
         let deadline = Instant::now() + prepared.request.timeout;
-        let outcome = match timeout_at(deadline, self.follow(prepared, deadline)).await {
+        let sent = AtomicBool::new(false);
+        let answer = self.follow(prepared, deadline, &sent);
+        let outcome = match timeout_at(deadline, answer).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Error::Timeout),
         };
@@ -233,11 +236,17 @@ impl Client {
                 method: go_method(&prepared.request.method),
                 url: redacted(&prepared.url),
                 cause: Box::new(cause),
+                sent: sent.into_inner(),
             },
         })
     }
 
-    async fn follow(&self, prepared: &Prepared, deadline: Instant) -> Result<Response, Error> {
+    async fn follow(
+        &self,
+        prepared: &Prepared,
+        deadline: Instant,
+        sent: &AtomicBool,
+    ) -> Result<Response, Error> {
         let home = &prepared.url;
         let mut request = Cow::Borrowed(&prepared.request);
         let mut url = Cow::Borrowed(home);
@@ -250,7 +259,9 @@ impl Client {
                     request.to_mut().headers.remove(secret);
                 }
             }
-            let response = self.exchange(&request, &url, at_home, deadline).await?;
+            let response = self
+                .exchange(&request, &url, at_home, deadline, sent)
+                .await?;
             let status = response.status();
             let next = redirect_target(&url, &response);
             let Some(next) = next.filter(|_| self.shared.options.follow_redirects) else {
@@ -285,6 +296,7 @@ impl Client {
         url: &Url,
         at_home: bool,
         deadline: Instant,
+        sent: &AtomicBool,
     ) -> Result<Answer, Error> {
         let proxy = self.shared.proxies.select(url);
         let secure = |url: &Url| url.scheme() == "https";
@@ -320,6 +332,7 @@ impl Client {
                 (opening.await?, false)
             };
             let message = message(request, url, headers.clone(), &sender, absolute)?;
+            sent.store(true, Ordering::Relaxed);
             match sender.send(message).await {
                 Ok(response) => {
                     if at_home && response.status() == StatusCode::UNAUTHORIZED {

@@ -22,6 +22,8 @@ pub enum Error {
         url: String,
         /// What went wrong.
         cause: Box<Error>,
+        /// Whether the request had gone out by then, so that the peer may have acted on it.
+        sent: bool,
     },
     /// The host's name leads nowhere.
     #[error("dial tcp: lookup {host}: {text}")]
@@ -75,6 +77,11 @@ impl Error {
             Self::Exchange { cause, .. } => cause.cause(),
             other => other,
         }
+    }
+
+    /// Whether the peer may have got the request all the same.
+    pub fn may_have_arrived(&self) -> bool {
+        matches!(self, Self::Exchange { sent: true, .. })
     }
 
     /// Whether the deadline passed.

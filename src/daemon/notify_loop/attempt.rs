@@ -86,6 +86,7 @@ async fn talk(
         aws: outfit.aws.as_ref(),
     };
     let mut stage = Stage::default();
+    let mut unanswered = false;
     let mut outgoing = match integration.request(&context(), notification) {
         Ok(outgoing) => outgoing,
         Err(error) => return (error.into_outcome(), reason),
@@ -99,7 +100,11 @@ async fn talk(
         // Bodies may be large and many are under way: only who looks on gets a copy.
         let seen = trace.map(|trace| (trace, outgoing.clone()));
         let reply = match outgoing {
-            Outgoing::Http(request) => send(&sender.client, request, left).await,
+            Outgoing::Http(request) => {
+                let reply;
+                (reply, unanswered) = send(&sender.client, request, left).await;
+                reply
+            }
             Outgoing::Email(message) => sender.mailer.send(&message, left).await,
         };
         if let Some((trace, outgoing)) = seen {
@@ -111,7 +116,15 @@ async fn talk(
         };
         match integration.next(&context(), notification, &mut stage, reply) {
             Progress::Send(next) => outgoing = next,
-            Progress::Finished(outcome) => return (outcome, reason),
+            Progress::Finished(outcome) => {
+                return (
+                    Outcome {
+                        unanswered,
+                        ..outcome
+                    },
+                    reason,
+                );
+            }
         }
     }
     let endless = ended(Verdict::GiveUp {
@@ -124,6 +137,7 @@ fn ended(verdict: Verdict) -> Outcome {
     Outcome {
         verdict,
         keep: None,
+        unanswered: false,
     }
 }
 
@@ -133,7 +147,8 @@ fn failed(reason: &str) -> Reply {
     }
 }
 
-async fn send(client: &Client, request: HttpRequest, left: Duration) -> Reply {
+/// The reply, and whether there was none though the request may have arrived.
+async fn send(client: &Client, request: HttpRequest, left: Duration) -> (Reply, bool) {
     let mut out = Request::get(request.url, left);
     out.method = Method::from_bytes(request.method.as_bytes()).unwrap_or(Method::POST);
     out.body = request.body.into();
@@ -149,26 +164,29 @@ async fn send(client: &Client, request: HttpRequest, left: Duration) -> Reply {
             HeaderName::from_bytes(name.as_bytes()),
             HeaderValue::from_str(value),
         ) else {
-            return failed("a header field cannot be sent");
+            return (failed("a header field cannot be sent"), false);
         };
         out.headers.insert(name, value);
     }
     match client.send(out).await {
         // The address may be secret: only the cause is told.
-        Err(error) => failed(&error.cause().to_string()),
-        Ok(response) => Reply::Http(HttpReply {
-            status: response.status.as_u16(),
-            headers: response
-                .headers
-                .iter()
-                .map(|(name, value)| {
-                    let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-                    (name.as_str().to_owned(), value)
-                })
-                .collect(),
-            body: response.body.to_vec(),
-            whole: response.whole,
-        }),
+        Err(error) => (failed(&error.cause().to_string()), error.may_have_arrived()),
+        Ok(response) => (
+            Reply::Http(HttpReply {
+                status: response.status.as_u16(),
+                headers: response
+                    .headers
+                    .iter()
+                    .map(|(name, value)| {
+                        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+                        (name.as_str().to_owned(), value)
+                    })
+                    .collect(),
+                body: response.body.to_vec(),
+                whole: response.whole,
+            }),
+            false,
+        ),
     }
 }
 

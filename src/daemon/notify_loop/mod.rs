@@ -445,6 +445,7 @@ async fn tell(shared: &Shared, notification: &Notification) -> Outcome {
             reason: reason.to_owned(),
         },
         keep: None,
+        unanswered: false,
     };
     let Some(sender) = outfit.sender(notification) else {
         return given_up("the receiver is not configured any more");

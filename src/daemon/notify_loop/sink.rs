@@ -35,6 +35,7 @@ pub(super) async fn write(sink: &Sink, mut line: String) -> Outcome {
     Outcome {
         verdict,
         keep: None,
+        unanswered: false,
     }
 }
 

@@ -3,6 +3,7 @@ mod fallback;
 mod groups;
 mod mutes;
 mod restart;
+mod uncertain;
 
 use std::sync::Arc;
 
