@@ -14,6 +14,8 @@
 mod amtool;
 #[path = "peers/config_show.rs"]
 mod config_show;
+#[path = "peers/matcher_modes.rs"]
+mod matcher_modes;
 #[path = "peers/math.rs"]
 mod math;
 #[path = "peers/pages.rs"]

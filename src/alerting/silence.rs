@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
+use super::matchers::Syntax;
 use super::{Error, Matcher, Matchers};
 use crate::model::{Labels, MatchOp};
 use crate::text::quote::quote;
@@ -103,23 +104,38 @@ impl Silence {
         }
     }
 
-    /// Roughly the bytes it takes, for the size limit.
-    fn size(&self) -> usize {
-        let matchers: usize = self
+    /// compat: the bytes of upstream's protobuf of a silence that is kept for `retention` after its end; the size
+    /// limit counts these.
+    fn size(&self, retention: Span) -> usize {
+        let text = |text: &str| {
+            if text.is_empty() {
+                0
+            } else {
+                nested(text.len())
+            }
+        };
+        let matcher = |m: &Matcher| {
+            let op = if m.op == MatchOp::Equal { 0 } else { 2 };
+            nested(op + text(&m.name) + text(&m.value))
+        };
+        let sets = self
             .matcher_sets
             .iter()
-            .flat_map(|set| &set.0)
-            .map(|m| m.name.len() + m.value.len() + 8)
-            .sum();
-        let notes: usize = self
+            .map(|set| nested(set.0.iter().map(matcher).sum()));
+        let notes = self
             .annotations
             .iter()
-            .map(|(k, v)| k.len() + v.len() + 6)
-            .sum();
-        self.id.len() + self.created_by.len() + self.comment.len() + matchers + notes + 64
+            .map(|(name, value)| nested(nested(name.len()) + nested(value.len())));
+        let times = [self.starts_at, self.ends_at, self.updated_at];
+        let texts = [&self.id, &self.created_by, &self.comment];
+        let silence = sets.sum::<usize>()
+            + notes.sum::<usize>()
+            + times.map(timestamp_size).iter().sum::<usize>()
+            + texts.map(|part| text(part)).iter().sum::<usize>();
+        nested(silence) + timestamp_size(self.ends_at + retention)
     }
 
-    fn check(&self) -> Result<(), Error> {
+    fn check(&self, syntax: Syntax) -> Result<(), Error> {
         let bad = |text: String| Error::BadSilence(format!("invalid silence: {text}"));
         if self.matcher_sets.is_empty() {
             return Err(bad("at least one matcher set required".to_owned()));
@@ -129,7 +145,7 @@ impl Silence {
                 return Err(bad(format!("matcher set {at} is empty")));
             }
             for (i, matcher) in set.0.iter().enumerate() {
-                if matcher.name.is_empty() {
+                if !syntax.is_label_name(&matcher.name) {
                     return Err(bad(format!(
                         "invalid label matcher {i} in set {at}: invalid label name {}",
                         quote(&matcher.name)
@@ -156,6 +172,25 @@ impl Silence {
     }
 }
 
+/// Bytes of a varint in protobuf.
+fn varint_size(number: u64) -> usize {
+    (u64::BITS - (number | 1).leading_zeros()).div_ceil(7) as usize
+}
+
+/// Bytes of a field of protobuf that holds so many: tag, length, content.
+fn nested(bytes: usize) -> usize {
+    1 + varint_size(bytes as u64) + bytes
+}
+
+/// Bytes of a field with protobuf's `Timestamp`; zeros are left out.
+fn timestamp_size(time: WallTime) -> usize {
+    let seconds = time.as_ns().div_euclid(1_000_000_000);
+    let nanoseconds = time.as_ns().rem_euclid(1_000_000_000);
+    let parts = [seconds, nanoseconds];
+    let part = |n: &i64| 1 + varint_size(n.cast_unsigned());
+    nested(parts.iter().filter(|n| **n != 0).map(part).sum())
+}
+
 /// Limits on silences; zero is no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SilenceLimits {
@@ -170,6 +205,7 @@ pub struct SilenceLimits {
 pub struct Silences {
     limits: SilenceLimits,
     retention: Span,
+    syntax: Syntax,
     /// In order of creation.
     all: BTreeMap<u64, Silence>,
     /// What decisions say of the silences, shared among them.
@@ -188,11 +224,12 @@ struct Index {
 }
 
 impl Silences {
-    /// No silences yet. Expired ones are kept for `retention`.
-    pub fn new(limits: SilenceLimits, retention: Span) -> Self {
+    /// No silences yet. Expired ones are kept for `retention`; `syntax` says which names labels may have.
+    pub fn new(limits: SilenceLimits, retention: Span, syntax: Syntax) -> Self {
         Self {
             limits,
             retention,
+            syntax,
             all: BTreeMap::new(),
             notes: BTreeMap::new(),
             by_id: HashMap::new(),
@@ -214,7 +251,7 @@ impl Silences {
         if silence.starts_at.is_zero() {
             silence.starts_at = now;
         }
-        silence.check()?;
+        silence.check(self.syntax)?;
         let previous = self.get(&silence.id).cloned();
         if previous.is_none() && !silence.id.is_empty() {
             return Err(Error::SilenceNotFound);
@@ -370,7 +407,8 @@ impl Silences {
     }
 
     fn check_size(&self, silence: &Silence) -> Result<(), Error> {
-        let (size, limit) = (silence.size(), self.limits.max_per_silence_bytes);
+        let size = silence.size(self.retention);
+        let limit = self.limits.max_per_silence_bytes;
         if limit > 0 && size > limit {
             return Err(Error::BadSilence(format!(
                 "silence exceeded maximum size: {size} bytes (limit: {limit} bytes)"
@@ -445,7 +483,7 @@ fn can_update(old: &Silence, new: &Silence, now: WallTime) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alerting::matchers::{Syntax, parse_matchers};
+    use crate::alerting::matchers::parse_matchers;
 
     const NOW: WallTime = WallTime::from_ms(1_000_000);
 
@@ -465,7 +503,7 @@ mod tests {
     }
 
     fn silences() -> Silences {
-        Silences::new(SilenceLimits::default(), Span::hours(1))
+        Silences::new(SilenceLimits::default(), Span::hours(1), Syntax::Fallback)
     }
 
     fn labels(pairs: &[(&str, &str)]) -> Labels {
@@ -551,6 +589,51 @@ mod tests {
         assert_eq!(silences.expire(NOW, "one"), Err(Error::SilenceNotFound));
     }
 
+    /// The sizes are those that Alertmanager 0.33.1 told.
+    #[test]
+    fn a_silence_is_as_large_as_upstreams() {
+        let end = |text: &str| WallTime::parse_rfc3339(text).expect("a time");
+        let of =
+            |matchers: &str, ends_at: &str, by: &str, comment: &str, notes: &[(&str, &str)]| {
+                // A fraction of a second takes four bytes or five.
+                let fraction = if comment.len() > 1 { 2 } else { 5 };
+                let now = WallTime::from_ms(1_795_000_000_000 + fraction * 100);
+                let notes = notes
+                    .iter()
+                    .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+                let silence = Silence {
+                    id: "a3f0e0ce-d2e4-4b08-a43d-cc7309597fde".to_owned(),
+                    starts_at: now,
+                    ends_at: end(ends_at),
+                    updated_at: now,
+                    created_by: by.to_owned(),
+                    comment: comment.to_owned(),
+                    annotations: notes.collect(),
+                    ..silence(matchers, 0, 0)
+                };
+                silence.size(Span::hours(120))
+            };
+        let (far, near) = ("2099-01-01T00:00:00Z", "2030-01-01T00:00:00.5Z");
+        assert_eq!(of("a=x", far, "me", "c", &[]), 101);
+        assert_eq!(of("a=~x", far, "me", "c", &[]), 103);
+        assert_eq!(of("a=x,abc=~xxxxxx", far, "", "", &[]), 111);
+        assert_eq!(of("a=x", near, "mexx", &"c".repeat(161), &[]), 275);
+        let notes = [("k", "v"), ("key", "value")];
+        assert_eq!(of("a=x", far, "me", "c", &notes), 123);
+    }
+
+    #[test]
+    fn names_of_labels_follow_the_mode() {
+        let mut silences = Silences::new(SilenceLimits::default(), Span::hours(1), Syntax::Classic);
+        let refused = silences
+            .set(NOW, silence("\"a.b\"=1", 0, 1), String::new)
+            .expect_err("refused");
+        assert_eq!(
+            refused.to_string(),
+            "invalid silence: invalid label matcher 0 in set 0: invalid label name \"a.b\""
+        );
+    }
+
     #[test]
     fn refusals_use_upstreams_words() {
         let mut silences = Silences::new(
@@ -559,6 +642,7 @@ mod tests {
                 max_per_silence_bytes: 200,
             },
             Span::hours(1),
+            Syntax::Fallback,
         );
         let refuse = |silences: &mut Silences, s: Silence| {
             silences

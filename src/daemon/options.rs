@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Clock;
 use crate::alerting::SilenceLimits;
+use crate::alerting::matchers::Syntax;
 use crate::time::Span;
 
 /// Where `prometheus.yml` comes from.
@@ -113,6 +114,13 @@ pub struct Options {
     pub flags: BTreeMap<String, String>,
     /// The clock that every loop asks.
     pub clock: Clock,
+}
+
+impl Options {
+    /// Which syntax of matchers the router understands.
+    pub fn syntax(&self) -> Syntax {
+        Syntax::of_features(|name| self.features.contains(name))
+    }
 }
 
 impl Default for Options {

@@ -31,6 +31,15 @@ pub enum Syntax {
 }
 
 impl Syntax {
+    /// What `--enable-feature` chooses.
+    pub fn of_features(has: impl Fn(&str) -> bool) -> Self {
+        match (has("classic-mode"), has("utf8-strict-mode")) {
+            (true, _) => Self::Classic,
+            (_, true) => Self::Utf8,
+            _ => Self::Fallback,
+        }
+    }
+
     /// Whether a text may be a label's name.
     pub fn is_label_name(self, name: &str) -> bool {
         match self {
@@ -195,6 +204,39 @@ fn choose<T: PartialEq>(utf8: Result<T, Error>, classic: Result<T, Error>) -> Re
     }
 }
 
+/// Matchers that [`Syntax::Fallback`] understands as the classic parser does, because the UTF-8 parser refuses them
+/// or reads something else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FellBack {
+    /// What the UTF-8 parser says; none when it reads something else.
+    pub refused: Option<Error>,
+    /// The same matchers in words that both parsers read alike.
+    pub suggestion: String,
+}
+
+impl fmt::Display for FellBack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.refused {
+            Some(error) => write!(f, "only the classic syntax understands this ({error})"),
+            None => f.write_str("the UTF-8 syntax reads this differently; the classic one holds"),
+        }
+    }
+}
+
+/// Whether [`Syntax::Fallback`] falls back for a text, one matcher or several.
+pub fn fell_back(input: &str) -> Option<FellBack> {
+    let classic = parse_classic(input).ok()?;
+    let utf8 = parse_utf8(input);
+    if utf8.as_ref() == Ok(&classic) {
+        return None;
+    }
+    let suggestion = classic.iter().map(ToString::to_string).collect::<Vec<_>>();
+    Some(FellBack {
+        refused: utf8.err(),
+        suggestion: suggestion.join(","),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -215,6 +257,24 @@ mod tests {
         assert_eq!(parsed[0].value, "bar\n");
         let utf8 = parse_matchers(Syntax::Fallback, "{\"foo bar\"=baz}").expect("utf8 accepts");
         assert_eq!(utf8[0].name, "foo bar");
+    }
+
+    #[test]
+    fn falling_back_is_told_with_words_that_both_parsers_understand() {
+        for (input, suggestion, refused) in [
+            ("foo==bar", r#"foo="=bar""#, true),
+            ("foo=a b", r#"foo="a b""#, true),
+            (r"foo=bar\n", r#"foo="bar\n""#, true),
+            (r#"foo="\t""#, r#"foo="\\t""#, false),
+        ] {
+            let told = fell_back(input).expect(input);
+            assert_eq!(told.suggestion, suggestion);
+            assert_eq!(told.refused.is_some(), refused, "{input}: {told}");
+            assert_eq!(fell_back(&told.suggestion), None, "{suggestion}");
+        }
+        for fine in ["foo=bar", "{foo=~\"a|b\",x!=y}", "\"ü y\"=1", "no matcher"] {
+            assert_eq!(fell_back(fine), None, "{fine}");
+        }
     }
 
     proptest! {

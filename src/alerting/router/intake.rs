@@ -2,8 +2,9 @@
 
 use super::{
     Alert, Arc, BTreeMap, Error, Group, Labels, Place, Record, Router, Slot, Span, Stage,
-    StoredAlert, WallTime,
+    StoredAlert, Syntax, WallTime,
 };
+use crate::text::quote::quote;
 
 impl Router {
     /// Takes alerts from rules or from the API. Times that the sender left out are filled in; alerts that
@@ -13,7 +14,7 @@ impl Router {
         let mut renewed = Vec::new();
         for alert in alerts {
             let alert = self.complete(now, alert);
-            if let Err(error) = validate(&alert) {
+            if let Err(error) = validate(&alert, self.options.syntax) {
                 self.counts.invalid += 1;
                 refused.push(error);
                 continue;
@@ -219,7 +220,7 @@ fn only_renewed(old: &Alert, new: &Alert) -> bool {
 }
 
 /// compat: the texts of upstream's `Alert.Validate`.
-fn validate(alert: &Alert) -> Result<(), Error> {
+fn validate(alert: &Alert, syntax: Syntax) -> Result<(), Error> {
     let bad = |text: &str| Err(Error::BadAlert(text.to_owned()));
     if alert.starts_at.is_zero() {
         return bad("start time missing");
@@ -229,6 +230,20 @@ fn validate(alert: &Alert) -> Result<(), Error> {
     }
     if alert.labels.is_empty() {
         return bad("at least one label pair required");
+    }
+    for (what, set) in [
+        ("label set", &alert.labels),
+        ("annotations", &alert.annotations),
+    ] {
+        // Names are sorted: an empty one, all that most modes refuse, comes first.
+        let looked_at = match syntax {
+            Syntax::Classic => usize::MAX,
+            Syntax::Fallback | Syntax::Utf8 => 1,
+        };
+        let mut names = set.iter().map(|(name, _)| name).take(looked_at);
+        if let Some(name) = names.find(|name| !syntax.is_label_name(name)) {
+            return bad(&format!("invalid {what}: invalid name {}", quote(name)));
+        }
     }
     Ok(())
 }

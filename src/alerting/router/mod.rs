@@ -38,6 +38,7 @@ use smallvec::SmallVec;
 use super::dead_letters::DeadLetters;
 use super::decisions::{DecisionLimits, Decisions, Place, Stage};
 use super::journal::{Intent, Journal, LogKey, Record};
+use super::matchers::Syntax;
 use super::notification_log::{LogEntry, NotificationLog};
 use super::receivers::Kept;
 use super::{
@@ -102,6 +103,8 @@ pub struct RouterOptions {
     pub gc_interval: Span,
     /// How long expired silences and log entries are kept. 120 h unless given.
     pub retention: Span,
+    /// Which names labels may have. Any unless given.
+    pub syntax: Syntax,
     /// Limits on silences; none unless given.
     pub silence_limits: SilenceLimits,
     /// Alerts of one name there may be at once; 0 is no limit.
@@ -119,6 +122,7 @@ impl Default for RouterOptions {
         Self {
             gc_interval: Span::minutes(30),
             retention: Span::hours(120),
+            syntax: Syntax::default(),
             silence_limits: SilenceLimits::default(),
             alertname_limit: 0,
             decisions: DecisionLimits::default(),
@@ -445,6 +449,11 @@ impl Router {
     /// What was never delivered.
     pub fn dead_letters(&self) -> &DeadLetters {
         &self.letters
+    }
+
+    /// Which syntax of matchers is understood.
+    pub fn syntax(&self) -> Syntax {
+        self.options.syntax
     }
 
     /// The configuration in force.

@@ -109,7 +109,7 @@ impl Router {
     ) -> Result<Self, Error> {
         let mut replayed = Replayed {
             alerts: BTreeMap::new(),
-            silences: Silences::new(options.silence_limits, options.retention),
+            silences: Silences::new(options.silence_limits, options.retention, options.syntax),
             log: NotificationLog::default(),
             intents: BTreeMap::new(),
             letters: DeadLetters::default(),

@@ -23,10 +23,7 @@ const FEATURES: &[(&str, Stance)] = &[
     ("auto-gomaxprocs", NO_GO),
     ("auto-gomemlimit", NO_GO),
     ("auto-reload-config", Works),
-    (
-        "classic-mode",
-        Ignored("matchers are read in both syntaxes, the classic one where they disagree"),
-    ),
+    ("classic-mode", Works),
     (
         "concurrent-rule-eval",
         Ignored("groups run side by side, the rules of one in order"),
@@ -47,7 +44,10 @@ const FEATURES: &[(&str, Stance)] = &[
     ),
     ("memory-snapshot-on-shutdown", OWN_STORE),
     ("metadata-wal-records", Works),
-    ("muted-alerts-in-nflog", Ignored("it is not there yet")),
+    (
+        "muted-alerts-in-nflog",
+        Ignored("0.34 notes muted alerts and does nothing with the notes"),
+    ),
     (
         "native-histograms",
         Ignored("set scrape_native_histograms in the configuration file"),
@@ -80,10 +80,7 @@ const FEATURES: &[(&str, Stance)] = &[
     ("use-start-timestamps", Works),
     ("use-uncached-io", OWN_STORE),
     ("utf8-names", ALWAYS),
-    (
-        "utf8-strict-mode",
-        Ignored("matchers are read in both syntaxes, the classic one where they disagree"),
-    ),
+    ("utf8-strict-mode", Works),
     ("xor2-encoding", OWN_STORE),
 ];
 

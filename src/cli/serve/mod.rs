@@ -93,6 +93,15 @@ fn check_features(given: &Given) -> Result<(), Error> {
             }
         }
     }
+    let names = given.list("enable-feature");
+    let has = |wanted: &str| names.iter().any(|name| name == wanted);
+    if has("classic-mode") && has("utf8-strict-mode") {
+        return Err(
+            Error::new("cannot have both classic and UTF-8 modes enabled")
+                .with_hint("leave both away: matchers are then read in both syntaxes")
+                .with_code(2),
+        );
+    }
     Ok(())
 }
 

@@ -42,6 +42,8 @@ pub struct AlertmanagerConfig {
     pub templates: Vec<String>,
     /// The configuration as it may be shown: with defaults, without secrets.
     pub original: String,
+    /// What is no mistake and still worth knowing: matchers that only the classic syntax understands.
+    pub warnings: Vec<Problem>,
 }
 
 /// A receiver.
@@ -211,6 +213,7 @@ fn read(
             .collect(),
         templates,
         original: String::new(),
+        warnings: decoder.take_notes(),
     };
     config.original = show::show(root, &config, syntax);
     Some(config)

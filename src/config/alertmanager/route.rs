@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
-use crate::alerting::matchers::{Syntax, parse_matchers};
+use crate::alerting::matchers::{Syntax, fell_back, parse_matchers};
 use crate::alerting::{
     Error, GroupBy, InhibitRule, InhibitSource, Matcher, Matchers, NamedInterval, RouteOptions,
     TimeInterval, TimeRange,
@@ -11,7 +11,7 @@ use crate::alerting::{
 use crate::model::MatchOp;
 use crate::model::labels::is_legacy_name;
 use crate::text::quote::quote;
-use crate::text::yaml::{Decoder, Fields, Node};
+use crate::text::yaml::{Decoder, Fields, Node, Problem};
 use crate::time;
 
 /// Reads a route and those below it; YAML's depth bounds the recursion.
@@ -158,7 +158,15 @@ fn matcher_list(fields: &mut Fields<'_, '_>, name: &'static str, syntax: Syntax)
             continue;
         };
         match parse_matchers(syntax, &text) {
-            Ok(matchers) => all.extend(matchers),
+            Ok(matchers) => {
+                all.extend(matchers);
+                if syntax == Syntax::Fallback
+                    && let Some(told) = fell_back(&text)
+                {
+                    let note = Problem::new(item.span, format!("{}: {told}", quote(&text)));
+                    decoder.note(note.with_hint(format!("write {}", told.suggestion)));
+                }
+            }
             Err(error) => decoder.fail(item.span, error.to_string()),
         }
     }

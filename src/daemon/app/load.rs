@@ -32,6 +32,7 @@ impl Loaded {
         for warning in self.config.iter().flat_map(|c| &c.warnings) {
             tracing::warn!("{warning}");
         }
+        self.router.say_warnings();
     }
 }
 
@@ -53,7 +54,7 @@ pub(super) fn load(options: &Options) -> Result<Loaded, Error> {
     }
     let router = match &options.router {
         ConfigSource::None => Ok(notify_loop::Loaded::log_only()),
-        ConfigSource::File(path) => notify_loop::Loaded::from_file(path),
+        ConfigSource::File(path) => notify_loop::Loaded::from_file(path, options.syntax()),
         ConfigSource::Text(text) => notify_loop::Loaded::from_text(text),
     };
     let router = router.map_err(|e| Error::Config(e.to_string()))?;

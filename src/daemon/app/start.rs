@@ -193,6 +193,7 @@ pub(super) async fn router(base: &Base, loaded: notify_loop::Loaded) -> Result<N
         path: base.options.alerting_path.clone(),
         gc_interval: base.options.alerts_gc_interval,
         retention: base.options.alerting_retention,
+        syntax: base.options.syntax(),
         silence_limits: base.options.silence_limits,
         alertname_limit: base.options.alertname_limit,
         clock: base.options.clock,

@@ -26,6 +26,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 
 use super::Clock;
 use crate::alerting::decisions::DecisionLimits;
+use crate::alerting::matchers::Syntax;
 use crate::alerting::receivers::Outcome;
 use crate::alerting::router::{RouterConfig, RouterOptions};
 use crate::alerting::{self, Action, Notification, Router, SilenceLimits, Verdict};
@@ -137,21 +138,29 @@ impl Loaded {
 
     /// Checks a text; relative paths begin at the working folder.
     pub fn from_text(text: &str) -> Result<Self, Error> {
-        Self::check(text, Path::new("alertmanager.yml"), "")
+        let path = Path::new("alertmanager.yml");
+        Self::check(text, path, "", Syntax::default())
     }
 
     /// Reads and checks a file and its templates.
-    pub fn from_file(path: &Path) -> Result<Self, Error> {
+    pub fn from_file(path: &Path, syntax: Syntax) -> Result<Self, Error> {
         let text = std::fs::read_to_string(path).map_err(|source| Error::Read {
             path: path.to_owned(),
             source,
         })?;
         let folder = path.parent().map(Path::to_string_lossy);
-        Self::check(&text, path, folder.as_deref().unwrap_or_default())
+        Self::check(&text, path, folder.as_deref().unwrap_or_default(), syntax)
     }
 
-    fn check(text: &str, path: &Path, folder: &str) -> Result<Self, Error> {
-        let syntax = alerting::matchers::Syntax::default();
+    /// Tells the log what is no mistake and still worth knowing.
+    pub fn say_warnings(&self) {
+        for note in &self.config.warnings {
+            let suggestion = note.hint.as_deref().unwrap_or_default();
+            tracing::warn!(suggestion, "alertmanager.yml:{note}");
+        }
+    }
+
+    fn check(text: &str, path: &Path, folder: &str, syntax: Syntax) -> Result<Self, Error> {
         let config =
             alertmanager::parse_in(text, syntax, folder).map_err(|problems| Error::Config {
                 path: path.to_owned(),
@@ -226,6 +235,8 @@ pub struct NotifyOptions {
     pub retention: Span,
     /// `--silences.max-silences` and `--silences.max-silence-size-bytes`.
     pub silence_limits: SilenceLimits,
+    /// Which syntax of matchers is understood: `--enable-feature=classic-mode` or `utf8-strict-mode`.
+    pub syntax: Syntax,
     /// `--alerts.per-alertname-limit`.
     pub alertname_limit: usize,
     /// The clock.
@@ -282,6 +293,7 @@ impl NotifyLoop {
         let router_options = RouterOptions {
             gc_interval: options.gc_interval,
             retention: options.retention,
+            syntax: options.syntax,
             silence_limits: options.silence_limits,
             alertname_limit: options.alertname_limit,
             decisions: loaded.decisions,

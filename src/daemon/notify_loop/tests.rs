@@ -26,6 +26,7 @@ fn options(path: Option<PathBuf>) -> NotifyOptions {
         path,
         gc_interval: Span::minutes(30),
         retention: Span::hours(1),
+        syntax: Syntax::default(),
         silence_limits: SilenceLimits::default(),
         alertname_limit: 0,
         clock: Clock::real(),
@@ -198,5 +199,5 @@ fn wrong_files_are_told_with_their_places() {
         text,
         "alertmanager.yml:1:19: undefined receiver \"b\" used in route"
     );
-    assert!(Loaded::from_file(Path::new("/nowhere/am.yml")).is_err());
+    assert!(Loaded::from_file(Path::new("/nowhere/am.yml"), Syntax::default()).is_err());
 }

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::{Refusal, RouterInfo, body, coded, flag, handle, list, posted, refused, write};
-use crate::alerting::matchers::{Syntax, parse_matcher};
+use crate::alerting::matchers::{Syntax, fell_back, parse_matcher};
 use crate::alerting::receivers::{NotifyContext, expand_route_labels};
 use crate::alerting::router::{AlertState, AlertView, GroupView};
 use crate::alerting::{Matcher, Notification, NotifyReason, Route, Router};
@@ -28,7 +28,7 @@ struct Filter {
 }
 
 impl Filter {
-    fn read(params: &Params) -> Result<Self, Refusal> {
+    fn read(params: &Params, syntax: Syntax) -> Result<Self, Refusal> {
         let receiver = match params.get("receiver") {
             "" => None,
             // compat: anchored, without the dot matching newlines.
@@ -43,9 +43,9 @@ impl Filter {
             active: flag(params, "active", true),
             silenced: flag(params, "silenced", true),
             inhibited: flag(params, "inhibited", true),
-            matchers: matchers(params, "filter")?,
+            matchers: matchers(params, "filter", syntax)?,
             receiver,
-            receiver_matchers: matchers(params, "receiver_matchers")?,
+            receiver_matchers: matchers(params, "receiver_matchers", syntax)?,
         })
     }
 
@@ -78,12 +78,23 @@ impl Filter {
 }
 
 /// The matchers of a parameter that may be repeated.
-pub(super) fn matchers(params: &Params, name: &str) -> Result<Vec<Matcher>, Refusal> {
+pub(super) fn matchers(
+    params: &Params,
+    name: &str,
+    syntax: Syntax,
+) -> Result<Vec<Matcher>, Refusal> {
     params
         .all(name)
         .map(|text| {
-            parse_matcher(Syntax::Fallback, text)
-                .map_err(|error| refused(StatusCode::BAD_REQUEST, &error.to_string()))
+            let matcher = parse_matcher(syntax, text)
+                .map_err(|error| refused(StatusCode::BAD_REQUEST, &error.to_string()))?;
+            if syntax == Syntax::Fallback
+                && let Some(told) = fell_back(text)
+            {
+                let suggestion = told.suggestion.as_str();
+                tracing::warn!(input = text, origin = "api", suggestion, "{told}");
+            }
+            Ok(matcher)
         })
         .collect()
 }
@@ -112,7 +123,7 @@ pub(super) async fn list(
 ) -> Result<Response, Refusal> {
     let handle = handle(&state)?;
     let params = query(request, &state).await?;
-    let filter = Filter::read(&params)?;
+    let filter = Filter::read(&params, handle.syntax())?;
     let now = (state.now)();
     let receivers = receiver_labels(&handle);
     let all = handle.act(|router| router.fingerprints()).await;
@@ -139,14 +150,14 @@ pub(super) async fn groups(
     let handle = handle(&state)?;
     let params = query(request, &state).await?;
     let muted = flag(&params, "muted", true);
-    let filter = Filter::read(&params)?;
+    let filter = Filter::read(&params, handle.syntax())?;
     let now = (state.now)();
     let info = handle.info();
     let receivers = receiver_labels(&handle);
     let wanted = Arc::new(move |route: &Route| {
         !filter.asks_for_receivers() || filter.wants_receiver(&route.receiver, &receivers)
     });
-    let filter = Filter::read(&params)?;
+    let filter = Filter::read(&params, handle.syntax())?;
     let on_route = Arc::clone(&wanted);
     let (all, labelled) = handle
         .act(move |router| {

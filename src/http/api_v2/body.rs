@@ -1,5 +1,7 @@
 //! Bodies of requests, checked as go-openapi checks them: the first mistake is answered.
 
+use std::borrow::Cow;
+
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{StatusCode, header, request};
 use serde_json::{Map, Value};
@@ -53,7 +55,9 @@ pub(super) async fn bytes(
 
 /// Reads JSON.
 pub(super) fn parse(bytes: &[u8], what: &str) -> Result<Value, Refusal> {
-    serde_json::from_slice(bytes).map_err(|error| {
+    let read = serde_json::from_slice(bytes)
+        .or_else(|error| serde_json::from_str(&replace_bad_text(bytes).ok_or(error)?));
+    read.map_err(|error| {
         let why = if error.is_eof() {
             "unexpected EOF".to_owned()
         } else {
@@ -61,6 +65,39 @@ pub(super) fn parse(bytes: &[u8], what: &str) -> Result<Value, Refusal> {
         };
         unreadable(what, &why)
     })
+}
+
+/// compat: Go's decoder takes bytes that are no UTF-8 and halves of surrogate pairs for U+FFFD. None when there is
+/// nothing of the kind.
+fn replace_bad_text(bytes: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(bytes);
+    let mut out = String::with_capacity(text.len());
+    let mut rest = &*text;
+    let mut replaced = matches!(text, Cow::Owned(_));
+    while let Some((before, escape)) = rest.split_once('\\') {
+        out.push_str(before);
+        let unit = |escape: &str| {
+            let digits = escape.strip_prefix('u')?.get(..4)?;
+            u16::from_str_radix(digits, 16).ok()
+        };
+        let next = |escape: &str| unit(escape.get(5..)?.strip_prefix('\\')?);
+        let taken = match (unit(escape), next(escape)) {
+            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => 11,
+            (Some(0xd800..=0xdfff), _) => {
+                replaced = true;
+                out.push('\u{fffd}');
+                rest = escape.get(5..).unwrap_or_default();
+                continue;
+            }
+            // The escape's first character, which may be a backslash.
+            _ => escape.chars().next().map_or(0, char::len_utf8),
+        };
+        out.push('\\');
+        out.push_str(escape.get(..taken).unwrap_or_default());
+        rest = escape.get(taken..).unwrap_or_default();
+    }
+    out.push_str(rest);
+    replaced.then_some(out)
 }
 
 /// The body is not what it should be.
@@ -160,4 +197,26 @@ pub(super) fn parse_time(text: &str) -> Option<WallTime> {
     i64::try_from(instant.as_nanosecond())
         .ok()
         .map(WallTime::from_ns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn broken_text_becomes_the_replacement_character_as_in_go() {
+        for (given, wanted) in [
+            (&br#"["\ud800"]"#[..], "\u{fffd}"),
+            (br#"["\udc00x"]"#, "\u{fffd}x"),
+            (br#"["\ud800\ud83d\ude00"]"#, "\u{fffd}\u{1f600}"),
+            (br#"["\\\\ud800\udc00\n"]"#, "\\\\ud800\u{fffd}\n"),
+            (b"[\"a\xffb\"]", "a\u{fffd}b"),
+        ] {
+            let value = parse(given, "alerts").ok();
+            assert_eq!(value, Some(serde_json::json!([wanted])));
+        }
+        for wrong in [&b"[\"\\ud8\"]"[..], b"[\"\\", b"\\u", b"[\xff]"] {
+            assert!(parse(wrong, "alerts").is_err(), "{wrong:?}");
+        }
+    }
 }

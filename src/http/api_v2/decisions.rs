@@ -23,7 +23,7 @@ pub(super) async fn list(
 ) -> Result<Response, Refusal> {
     let handle = handle(&state)?;
     let params = super::alerts::query(request, &state).await?;
-    let matchers = super::alerts::matchers(&params, "filter")?;
+    let matchers = super::alerts::matchers(&params, "filter", handle.syntax())?;
     let receiver = params.get("receiver").to_owned();
     let bound = |name: &str| {
         params

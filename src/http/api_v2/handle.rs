@@ -6,6 +6,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::alerting;
+use crate::alerting::matchers::Syntax;
 use crate::model::Alert;
 use crate::template::notify::TemplateSet;
 use crate::time::WallTime;
@@ -19,6 +20,7 @@ struct Shared {
     info: ArcSwap<RouterInfo>,
     news: Notify,
     started: WallTime,
+    syntax: Syntax,
 }
 
 /// What the API shows of the configuration.
@@ -47,6 +49,7 @@ impl Handle {
     /// Shares a router that was started at `started`.
     pub fn new(router: alerting::Router, info: RouterInfo, started: WallTime) -> Self {
         Self(Arc::new(Shared {
+            syntax: router.syntax(),
             router: Mutex::new(router),
             info: ArcSwap::from_pointee(info),
             news: Notify::new(),
@@ -96,6 +99,11 @@ impl Handle {
     /// The configuration that is shown.
     pub fn info(&self) -> Arc<RouterInfo> {
         self.0.info.load_full()
+    }
+
+    /// Which syntax of matchers is understood.
+    pub fn syntax(&self) -> Syntax {
+        self.0.syntax
     }
 
     /// When the router was started.

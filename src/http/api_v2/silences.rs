@@ -22,7 +22,7 @@ pub(super) async fn list(
 ) -> Result<Response, Refusal> {
     let handle = handle(&state)?;
     let params = super::alerts::query(request, &state).await?;
-    let filter = super::alerts::matchers(&params, "filter")?;
+    let filter = super::alerts::matchers(&params, "filter", handle.syntax())?;
     let show = |state| match state {
         SilenceState::Active => flag(&params, "active", true),
         SilenceState::Pending => flag(&params, "pending", true),

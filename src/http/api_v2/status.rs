@@ -43,7 +43,7 @@ pub(super) async fn receivers(
 ) -> Result<Response, Refusal> {
     let handle = handle(&state)?;
     let params = super::alerts::query(request, &state).await?;
-    let matchers = super::alerts::matchers(&params, "receiver_matchers")?;
+    let matchers = super::alerts::matchers(&params, "receiver_matchers", handle.syntax())?;
     let receivers = super::alerts::receiver_labels(&handle);
     let wanted = receivers.iter().filter(|(_, labels)| {
         matchers

@@ -27,6 +27,7 @@ pub enum Dialect {
 pub struct Decoder {
     dialect: Dialect,
     problems: RefCell<Vec<Problem>>,
+    notes: RefCell<Vec<Problem>>,
 }
 
 impl Decoder {
@@ -35,6 +36,7 @@ impl Decoder {
         Self {
             dialect,
             problems: RefCell::default(),
+            notes: RefCell::default(),
         }
     }
 
@@ -51,6 +53,19 @@ impl Decoder {
     /// Reports a mistake about a stretch of text.
     pub fn fail(&self, span: Span, message: impl Into<String>) {
         self.report(Problem::new(span, message));
+    }
+
+    /// Takes note of what is no mistake and still worth knowing.
+    pub fn note(&self, note: Problem) {
+        self.notes.borrow_mut().push(note);
+    }
+
+    /// What was noted, in the order of the text.
+    pub fn take_notes(&self) -> Vec<Problem> {
+        let mut notes = self.notes.take();
+        notes.sort_by_key(|note| note.offset);
+        notes.dedup();
+        notes
     }
 
     /// How many mistakes were reported: compare before and after to learn whether a part was good.
