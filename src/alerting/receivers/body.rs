@@ -119,7 +119,9 @@ pub(super) fn post(url: String, body: &Json) -> Outgoing {
 }
 
 /// How we name ourselves to receivers.
-pub(super) const USER_AGENT: &str = concat!("watchfire/", env!("CARGO_PKG_VERSION"));
+///
+/// compat: as upstream does; some receivers look at it.
+pub const USER_AGENT: &str = "Alertmanager/0.34.0";
 
 /// Upstream's `DeepCopyWithTemplate`: expands every text in a value, and takes what comes out for YAML
 /// when it is anything but a text.

@@ -33,6 +33,7 @@ mod webex;
 mod webhook;
 mod wechat;
 
+pub use body::USER_AGENT;
 pub use context::{NotifyContext, ReadFile, expand_route_labels};
 pub use discord::Discord;
 pub use email::{Email, Threading};

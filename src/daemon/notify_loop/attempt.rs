@@ -13,7 +13,7 @@ use super::outfit::{Outfit, Sender};
 use super::sink;
 use super::trial::Trace;
 use crate::alerting::receivers::{
-    HttpReply, HttpRequest, NotifyContext, Outcome, Outgoing, Progress, Reply, Stage,
+    HttpReply, HttpRequest, NotifyContext, Outcome, Outgoing, Progress, Reply, Stage, USER_AGENT,
 };
 use crate::alerting::{Notification, Verdict};
 use crate::daemon::net::{Client, Request};
@@ -23,8 +23,6 @@ use crate::time::WallTime;
 const REQUESTS_MAX: usize = 16;
 /// How much of an answer is read.
 const REPLY_BYTES_MAX: u64 = 4 << 20;
-/// compat: what upstream calls itself; some receivers look at it.
-const USER_AGENT: &str = "Alertmanager/0.34.0";
 
 pub(super) async fn run(
     outfit: &Outfit,
