@@ -35,7 +35,7 @@ impl Labels {
     ) -> Self {
         let mut pairs: Vec<(N, V)> = pairs.into_iter().collect();
         pairs.sort_by(|a, b| a.0.as_ref().cmp(b.0.as_ref()));
-        let mut kept: Vec<(&str, &str)> = Vec::with_capacity(pairs.len());
+        let mut kept: SmallVec<[(&str, &str); 16]> = SmallVec::with_capacity(pairs.len());
         for (name, value) in &pairs {
             let (name, value) = (name.as_ref(), value.as_ref());
             match kept.last_mut() {
@@ -56,7 +56,12 @@ impl Labels {
         // Of a repeated name the last wins.
         pairs.reverse();
         pairs.dedup_by(|a, b| a.0.as_ref() == b.0.as_ref());
-        Self::from_sorted(pairs.iter().rev().map(|(n, v)| (n.as_ref(), v.as_ref())))
+        let kept: SmallVec<[(&str, &str); 16]> = pairs
+            .iter()
+            .rev()
+            .map(|(n, v)| (n.as_ref(), v.as_ref()))
+            .collect();
+        Self::from_sorted_slice(&kept)
     }
 
     /// Builds a set from pairs that are sorted by name, unique and not empty.
@@ -120,9 +125,13 @@ impl Labels {
 
     /// Names and values, sorted by name.
     pub fn iter(&self) -> Iter<'_> {
+        let Some(inner) = self.0.as_deref() else {
+            return Iter::default();
+        };
         Iter {
-            inner: self.0.as_deref(),
-            next: 0,
+            ends: &inner.ends,
+            rest: &inner.text,
+            start: 0,
         }
     }
 
@@ -274,10 +283,12 @@ pub fn is_legacy_metric_name(name: &str) -> bool {
 }
 
 /// Names and values of a set.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Iter<'a> {
-    inner: Option<&'a Inner>,
-    next: usize,
+    ends: &'a [u32],
+    /// What follows the pairs so far, which end at `start`.
+    rest: &'a str,
+    start: u32,
 }
 
 impl fmt::Debug for Iter<'_> {
@@ -289,20 +300,15 @@ impl fmt::Debug for Iter<'_> {
 impl<'a> Iterator for Iter<'a> {
     type Item = (&'a str, &'a str);
     fn next(&mut self) -> Option<Self::Item> {
-        let inner = self.inner?;
-        let at = self.next;
-        let value_end = *inner.ends.get(at + 1)? as usize;
-        let name_end = inner.ends[at] as usize;
-        let start = if at == 0 {
-            0
-        } else {
-            inner.ends[at - 1] as usize
-        };
-        self.next += 2;
-        Some((
-            &inner.text[start..name_end],
-            &inner.text[name_end..value_end],
-        ))
+        let ([name_end, value_end], ends) = self.ends.split_first_chunk()?;
+        let (name, rest) = self.rest.split_at((name_end - self.start) as usize);
+        let (value, rest) = rest.split_at((value_end - name_end) as usize);
+        (self.ends, self.rest, self.start) = (ends, rest, *value_end);
+        Some((name, value))
+    }
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.ends.len() / 2;
+        (left, Some(left))
     }
 }
 

@@ -79,10 +79,10 @@ struct Batch {
 }
 
 impl Batch {
-    fn takes(&self, decision: &Decision) -> bool {
-        Arc::ptr_eq(&self.stage, &decision.verdict)
-            && Arc::ptr_eq(&self.place, &decision.place)
-            && self.at == decision.at
+    fn takes(&self, at: WallTime, place: &Arc<Place>, stage: &Arc<Stage>) -> bool {
+        Arc::ptr_eq(&self.stage, stage)
+            && Arc::ptr_eq(&self.place, place)
+            && self.at == at
             && self.alerts.len() < ALERTS_MAX
     }
 }
@@ -160,9 +160,18 @@ impl DecisionLog {
     }
 
     /// Adds a decision to the next [`Self::commit`].
-    pub(super) fn push(&mut self, decision: &Decision) {
-        let alert = (decision.fingerprint, decision.labels.clone());
-        if let Some(batch) = self.open.iter_mut().find(|batch| batch.takes(decision)) {
+    pub(super) fn push(
+        &mut self,
+        at: WallTime,
+        fingerprint: u64,
+        labels: &Labels,
+        place: &Arc<Place>,
+        stage: &Arc<Stage>,
+    ) {
+        let alert = (fingerprint, labels.clone());
+        // What comes together lies at the end.
+        let mut open = self.open.iter_mut().rev();
+        if let Some(batch) = open.find(|batch| batch.takes(at, place, stage)) {
             batch.alerts.push(alert);
             return;
         }
@@ -170,9 +179,9 @@ impl DecisionLog {
             self.gather();
         }
         self.open.push(Batch {
-            at: decision.at,
-            place: Arc::clone(&decision.place),
-            stage: Arc::clone(&decision.verdict),
+            at,
+            place: Arc::clone(place),
+            stage: Arc::clone(stage),
             alerts: vec![alert],
         });
     }
@@ -521,6 +530,10 @@ mod tests {
         }
     }
 
+    fn add(log: &mut DecisionLog, d: &Decision) {
+        log.push(d.at, d.fingerprint, &d.labels, &d.place, &d.verdict);
+    }
+
     fn open(disk: &MemoryDisk, bound: usize) -> (DecisionLog, Vec<Decision>) {
         let mut read = Vec::new();
         let log = DecisionLog::open(Arc::new(disk.clone()), "d", bound, |d| read.push(d));
@@ -533,7 +546,7 @@ mod tests {
         let (mut log, _) = open(&disk, 1000);
         let all: Vec<Decision> = stages().into_iter().map(|s| decision(1, s)).collect();
         for decision in &all {
-            log.push(decision);
+            add(&mut log, decision);
         }
         log.commit();
         assert_eq!(open(&disk, 1000).1, all);
@@ -550,7 +563,7 @@ mod tests {
                 log = open(&disk, 1000).0;
             }
             let before = disk.used();
-            log.push(&decision(s, Stage::Superseded));
+            add(&mut log, &decision(s, Stage::Superseded));
             log.commit();
             sizes.push(disk.used() - before);
         }
@@ -571,7 +584,7 @@ mod tests {
                 labels,
                 ..first.clone()
             };
-            log.push(&decision);
+            add(&mut log, &decision);
             all.push(decision);
         }
         log.commit();
@@ -584,7 +597,7 @@ mod tests {
         let disk = MemoryDisk::new();
         let (mut log, _) = open(&disk, 8);
         for s in 0..30 {
-            log.push(&decision(s, Stage::Superseded));
+            add(&mut log, &decision(s, Stage::Superseded));
             log.commit();
         }
         let (mut log, read) = open(&disk, 8);
@@ -600,12 +613,12 @@ mod tests {
         let (mut log, _) = open(&disk, 4);
         disk.set_capacity(Some(disk.used()));
         for s in 0..3 {
-            log.push(&decision(s, Stage::Superseded));
+            add(&mut log, &decision(s, Stage::Superseded));
             log.commit();
         }
         disk.set_capacity(None);
         for s in 3..9 {
-            log.push(&decision(s, Stage::Superseded));
+            add(&mut log, &decision(s, Stage::Superseded));
             log.commit();
         }
         assert!(open(&disk, 4).1.iter().any(|d| d.at == at(8)));

@@ -106,6 +106,22 @@ struct Subject {
     kept: u32,
 }
 
+impl Subject {
+    fn new(labels: &Labels) -> Self {
+        Self {
+            labels: labels.clone(),
+            newest: NONE,
+            kept: 0,
+        }
+    }
+
+    /// Makes a decision the newest; the number of the one before it.
+    fn adopt(&mut self, number: u64) -> u64 {
+        self.kept += 1;
+        std::mem::replace(&mut self.newest, number)
+    }
+}
+
 /// The record.
 #[derive(Debug)]
 pub struct Decisions {
@@ -144,7 +160,9 @@ impl Decisions {
     /// folder that cannot be used leaves a record in memory.
     pub(super) fn open(limits: DecisionLimits, disk: Arc<dyn Disk>, dir: &str) -> Self {
         let mut decisions = Self::new(limits);
-        let log = DecisionLog::open(disk, dir, limits.count, |decision| decisions.add(decision));
+        let log = DecisionLog::open(disk, dir, limits.count, |decision| {
+            decisions.restore(decision)
+        });
         decisions.log = log.ok();
         decisions
     }
@@ -162,9 +180,7 @@ impl Decisions {
         if let Some(log) = &mut self.log {
             log.set_bound(limits.count);
         }
-        while self.all.len() > self.limits.count {
-            self.drop_first();
-        }
+        self.shorten();
         self.collect_garbage(now);
     }
 
@@ -194,12 +210,13 @@ impl Decisions {
         place: &Arc<Place>,
         stage: &Arc<Stage>,
     ) {
-        let mut number = self
+        let subject = self
             .subjects
-            .get(&fingerprint)
-            .map_or(NONE, |subject| subject.newest);
+            .entry(fingerprint)
+            .or_insert_with(|| Subject::new(labels));
+        let mut number = subject.newest;
         for _ in 0..REPEAT_WINDOW {
-            let Some(old) = self.entry_mut(number) else {
+            let Some(old) = entry_mut(&mut self.all, self.first, number) else {
                 break;
             };
             number = old.before;
@@ -213,42 +230,44 @@ impl Decisions {
             }
             break;
         }
-        let decision = Decision {
+        if let Some(log) = &mut self.log {
+            log.push(now, fingerprint, labels, place, stage);
+        }
+        let entry = Entry {
             at: now,
             last: now,
             count: 1,
             fingerprint,
-            labels: labels.clone(),
+            before: subject.adopt(self.first + self.all.len() as u64),
             place: Arc::clone(place),
-            verdict: Arc::clone(stage),
+            stage: Arc::clone(stage),
         };
-        if let Some(log) = &mut self.log {
-            log.push(&decision);
-        }
-        self.add(decision);
+        self.all.push_back(entry);
+        self.shorten();
     }
 
-    fn add(&mut self, decision: Decision) {
+    /// Adds what the log has kept.
+    fn restore(&mut self, decision: Decision) {
         let number = self.first + self.all.len() as u64;
         let subject = self
             .subjects
             .entry(decision.fingerprint)
-            .or_insert_with(|| Subject {
-                labels: decision.labels,
-                newest: NONE,
-                kept: 0,
-            });
-        let before = std::mem::replace(&mut subject.newest, number);
-        subject.kept += 1;
-        self.all.push_back(Entry {
+            .or_insert_with(|| Subject::new(&decision.labels));
+        let entry = Entry {
             at: decision.at,
             last: decision.last,
             count: decision.count,
             fingerprint: decision.fingerprint,
-            before,
+            before: subject.adopt(number),
             place: decision.place,
             stage: decision.verdict,
-        });
+        };
+        self.all.push_back(entry);
+        self.shorten();
+    }
+
+    /// Drops what is too much.
+    fn shorten(&mut self) {
         while self.all.len() > self.limits.count {
             self.drop_first();
         }
@@ -309,11 +328,6 @@ impl Decisions {
         self.all.get(usize::try_from(at).ok()?)
     }
 
-    fn entry_mut(&mut self, number: u64) -> Option<&mut Entry> {
-        let at = number.checked_sub(self.first)?;
-        self.all.get_mut(usize::try_from(at).ok()?)
-    }
-
     fn drop_first(&mut self) {
         let Some(old) = self.all.pop_front() else {
             return;
@@ -326,6 +340,11 @@ impl Decisions {
             }
         }
     }
+}
+
+fn entry_mut(all: &mut VecDeque<Entry>, first: u64, number: u64) -> Option<&mut Entry> {
+    let at = number.checked_sub(first)?;
+    all.get_mut(usize::try_from(at).ok()?)
 }
 
 #[cfg(test)]

@@ -202,7 +202,7 @@ fn common(alerts: &[Alert], set: impl Fn(&Alert) -> &Labels) -> Labels {
             own.peek() == Some(&(name, value))
         });
     }
-    Labels::from_sorted(shared)
+    Labels::from_sorted_slice(&shared)
 }
 
 /// Go's `regexp.QuoteMeta`.

@@ -48,7 +48,7 @@ use outfit::Outfit;
 const LOG_ONLY: &str = "route: {receiver: log, group_by: [alertname]}\nreceivers: [{name: log}]\n";
 
 /// News seldom comes alone: what comes within this time is written to the journal together.
-const GATHER_TIME: Duration = Duration::from_millis(2);
+const GATHER_TIME: Duration = Duration::from_millis(10);
 
 /// How long attempts under way may take when the program ends.
 const STOP_TIMEOUT: Duration = if cfg!(test) {

@@ -74,11 +74,24 @@ impl Handle {
             .ok()
     }
 
-    /// Takes alerts and tells the loop. Returns when they are durable; refusals one by one.
+    /// Takes alerts; tells the loop if something is due earlier because of them. Returns when they are durable; refusals one by one.
     pub async fn take(&self, now: WallTime, alerts: Vec<Alert>) -> Vec<alerting::Error> {
-        let refused = self.act(move |router| router.on_alerts(now, alerts)).await;
-        self.wake();
-        refused.unwrap_or_default()
+        let taken = self
+            .act(move |router| {
+                let before = router.next_wakeup();
+                let refused = router.on_alerts(now, alerts);
+                let after = router.next_wakeup();
+                (
+                    refused,
+                    after.is_some() && (before.is_none() || after < before),
+                )
+            })
+            .await;
+        let (refused, earlier) = taken.unwrap_or_default();
+        if earlier {
+            self.wake();
+        }
+        refused
     }
 
     /// Tells the loop that something may be due earlier than it thinks.
