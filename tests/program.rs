@@ -15,6 +15,8 @@ mod api_v2;
 mod discovery;
 #[path = "program/hostile.rs"]
 mod hostile;
+#[path = "program/karma.rs"]
+mod karma;
 #[path = "program/receivers.rs"]
 mod receivers;
 #[path = "program/secrets.rs"]

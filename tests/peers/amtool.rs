@@ -98,6 +98,83 @@ fn our_verbs_answer_as_amtool_does() {
     templates(&pair);
 }
 
+/// amtool as its users have it in their scripts.
+#[test]
+fn amtool_works_against_us_unchanged() {
+    let Some(amtool) = peer("amtool") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let daemon = start(folder.path());
+    let url = format!("--alertmanager.url=http://127.0.0.1:{}", daemon.port);
+    let call = |args: &[&str]| {
+        let (ok, out) = run(&amtool, folder.path(), &[args, &[&url]].concat());
+        assert!(ok, "{args:?}: {out}");
+        out
+    };
+    call(&[
+        "alert",
+        "add",
+        "alertname=DiskFull",
+        "node=a",
+        "--annotation=summary=full",
+    ]);
+    call(&[
+        "alert",
+        "add",
+        "DiskFull",
+        "node=b",
+        "--end=2036-01-01T00:00:00Z",
+    ]);
+    let id = call(&[
+        "silence",
+        "add",
+        "DiskFull",
+        "node=~a|c",
+        "-c",
+        "on it",
+        "-a",
+        "me",
+        "-d",
+        "2h",
+        "--annotation=ticket=T-1",
+    ]);
+    assert_eq!(call(&["silence", "query", "-q"]), id);
+    let active = || call(&["alert", "query", "-o", "json", "--active"]);
+    wait_for("one alert to be silenced", Duration::from_mins(1), || {
+        active().contains("node\":\"b") && !active().contains("node\":\"a")
+    });
+    assert!(call(&["alert", "query", "--silenced", "-o", "extended"]).contains("full"));
+    call(&["silence", "update", "-d", "3h", "-c", "still on it", &id]);
+    let exported = call(&["silence", "query", "-o", "json"]);
+    assert!(
+        exported.contains("still on it") && exported.contains("T-1"),
+        "{exported}"
+    );
+    call(&["silence", "expire", &id]);
+    assert_eq!(call(&["silence", "query", "-q"]), "");
+    assert_eq!(
+        call(&["silence", "query", "-q", "--expired", "--within=1h"]),
+        id
+    );
+    // A backup is read again: as new silences, because the old one has expired.
+    std::fs::write(folder.path().join("backup.json"), exported).unwrap();
+    let imported = call(&["silence", "import", "--force", "backup.json"]);
+    assert_ne!(imported, id);
+    assert_eq!(call(&["silence", "query", "-q"]), imported);
+    assert!(active().contains("node\":\"b") && !active().contains("node\":\"a"));
+    assert!(call(&["config", "show"]).contains("<secret>"));
+    assert_eq!(
+        call(&["config", "routes", "test", "team=a", "sev=page"]),
+        "a-page,b"
+    );
+    assert!(call(&["cluster", "show"]).contains("disabled"));
+    let (ok, checked) = run(
+        &amtool,
+        folder.path(),
+        &["check-config", "alertmanager.yml"],
+    );
+    assert!(ok && checked.contains("SUCCESS"), "{checked}");
+}
+
 fn alerts(pair: &Pair) {
     pair.same(&[
         "alert",

@@ -10,7 +10,7 @@ use watchfire::text::yaml::{Decoder, Dialect, parse_first};
 use crate::support::{Daemon, Server, free_port, request, say, wait_for};
 
 /// The description, if it is there.
-fn description() -> Option<Value> {
+pub fn description() -> Option<Value> {
     let folder = std::env::var_os("WATCHFIRE_CONFORMANCE").map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/conformance"),
         PathBuf::from,
@@ -25,7 +25,7 @@ fn description() -> Option<Value> {
 }
 
 /// What is wrong with a value, by the schema's part of OpenAPI 2 that the description uses.
-fn check(all: &Value, schema: &Value, value: &Value, path: &str, wrong: &mut Vec<String>) {
+pub fn check(all: &Value, schema: &Value, value: &Value, path: &str, wrong: &mut Vec<String>) {
     if let Some(name) = schema["$ref"].as_str() {
         let target = all.pointer(&name[1..]).unwrap();
         return check(all, target, value, path, wrong);

@@ -124,6 +124,18 @@ pub fn request_bytes(
     headers: &str,
     body: &[u8],
 ) -> Option<(u16, String)> {
+    let (status, _, body) = exchange(port, method, path, headers, body)?;
+    Some((status, String::from_utf8_lossy(&body).into_owned()))
+}
+
+/// As [`request_bytes`]; status, header fields in lower case, and the body as it came.
+pub fn exchange(
+    port: u16,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &[u8],
+) -> Option<(u16, Vec<String>, Vec<u8>)> {
     let mut stream =
         TcpStream::connect_timeout(&([127, 0, 0, 1], port).into(), Duration::from_secs(5)).ok()?;
     stream
@@ -140,6 +152,7 @@ pub fn request_bytes(
     reader.read_line(&mut line).ok()?;
     let status = line.split_whitespace().nth(1)?.parse().ok()?;
     let (mut length, mut chunked) = (None, false);
+    let mut fields = Vec::new();
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).ok()?;
@@ -151,6 +164,7 @@ pub fn request_bytes(
             length = value.trim().parse::<usize>().ok();
         }
         chunked |= line.starts_with("transfer-encoding:") && line.contains("chunked");
+        fields.push(line);
     }
     let mut body = Vec::new();
     if chunked {
@@ -171,7 +185,7 @@ pub fn request_bytes(
     } else {
         reader.read_to_end(&mut body).ok()?;
     }
-    Some((status, String::from_utf8_lossy(&body).into_owned()))
+    Some((status, fields, body))
 }
 
 /// Gets a JSON answer's `data`.
