@@ -14,6 +14,7 @@ pub mod log;
 mod memory;
 pub mod net;
 pub mod notify_loop;
+mod open_files;
 mod options;
 mod program_text;
 pub mod query_log;

@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use super::{ConfigSource, Error, Options, program_text, server, storage_loop};
+use super::{ConfigSource, Error, Options, open_files, program_text, server, storage_loop};
 use crate::http::metrics::Registry;
 use crate::tsdb::{self, Db, Progress};
 
@@ -40,6 +40,7 @@ pub async fn run(
     listeners: Vec<TcpListener>,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), Error> {
+    open_files::lift();
     let options = Arc::new(options);
     let metrics = Registry::default();
     let live = Arc::new(Live::new(
