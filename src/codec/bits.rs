@@ -57,6 +57,7 @@ impl BitWriter {
 
 /// Appends the lowest `bits` (at most 64) of `value`, highest first. `free` tells how many bits of the last byte are
 /// unused.
+#[inline]
 pub fn push_bits(bytes: &mut Vec<u8>, free: &mut u8, value: u64, bits: u8) {
     let mut left = bits.min(64);
     if left == 0 {

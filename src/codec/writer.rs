@@ -14,6 +14,7 @@ pub fn put_f64(out: &mut Vec<u8>, value: f64) {
 }
 
 /// Appends an unsigned integer in groups of seven bits, lowest first: small ones take one byte.
+#[inline]
 pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
@@ -23,6 +24,7 @@ pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
 }
 
 /// Appends a signed integer so that small ones of either sign are short: 0, -1, 1, -2, 2 become 0, 1, 2, 3, 4.
+#[inline]
 pub fn put_zigzag(out: &mut Vec<u8>, value: i64) {
     put_varint(out, ((value << 1) ^ (value >> 63)) as u64);
 }

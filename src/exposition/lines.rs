@@ -90,6 +90,7 @@ pub(super) fn is_name_start(b: u8) -> bool {
     CLASS[b as usize] == 7
 }
 
+#[inline]
 pub(super) fn is_metric_name_start(b: u8) -> bool {
     CLASS[b as usize] & 4 != 0
 }

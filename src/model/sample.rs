@@ -29,6 +29,7 @@ pub enum SampleValue {
 
 impl SampleValue {
     /// Whether this is a staleness marker (for histograms: their sum is).
+    #[inline]
     pub fn is_stale(&self) -> bool {
         match self {
             Self::Float(v) => is_stale_nan(*v),

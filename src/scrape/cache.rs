@@ -96,6 +96,7 @@ impl SeriesCache {
     }
 
     /// What is known under a slot.
+    #[inline]
     pub(super) fn known(&self, slot: Slot) -> Option<Known> {
         self.entry(slot).map(|entry| match entry.series {
             DROPPED => Known::Dropped,
@@ -104,6 +105,7 @@ impl SeriesCache {
     }
 
     /// The entry that followed last time.
+    #[inline]
     fn guess(&self) -> Option<u32> {
         self.last.map_or(Some(self.first), |last| {
             self.entries.get(last as usize).map(|entry| entry.next)
@@ -112,6 +114,7 @@ impl SeriesCache {
 
     /// How many bytes at the beginning of `line` name a series, if it is the one that followed last time. The next
     /// [`Self::find`] must be for it.
+    #[inline]
     pub(super) fn expect(&mut self, line: &[u8]) -> Option<usize> {
         self.expected = None;
         let at = self.guess()?;
@@ -126,6 +129,7 @@ impl SeriesCache {
     }
 
     /// [`Self::expect`] for a series that this page has not named yet.
+    #[inline]
     pub(super) fn expect_first(&mut self, line: &[u8]) -> Option<usize> {
         let length = self.expect(line)?;
         let entry = self.entries.get(self.expected? as usize)?;
@@ -133,12 +137,14 @@ impl SeriesCache {
     }
 
     /// What is known of the series that [`Self::expect`] has found.
+    #[inline]
     pub(super) fn expected(&self) -> Option<Known> {
         self.known(Slot(self.expected?))
     }
 
     /// Notes that the page names the series that [`Self::expect`] has found. `tracks`: it must be marked when it is
     /// missing from the next page.
+    #[inline]
     pub(super) fn pass(&mut self, tracks: bool) {
         if let Some(at) = self.expected.take() {
             self.visit(at);
@@ -170,6 +176,7 @@ impl SeriesCache {
         Some((Slot(at), again))
     }
 
+    #[inline]
     fn visit(&mut self, at: u32) -> bool {
         match self.last {
             Some(last) => {
@@ -224,6 +231,7 @@ impl SeriesCache {
     }
 
     /// Notes that a series must be marked when it is missing from the next page.
+    #[inline]
     pub(super) fn track(&mut self, slot: Slot) {
         let page = self.page;
         let Some(entry) = self.entries.get_mut(slot.0 as usize) else {

@@ -62,6 +62,7 @@ impl BatchBuilder {
     }
 
     /// Where the newest sample is that the batch has of a series.
+    #[inline]
     fn newest_at(&self, id: SeriesId) -> Option<Place> {
         if let Some(places) = self.places(id) {
             return Some(places.newest);
@@ -78,6 +79,7 @@ impl BatchBuilder {
             .or_else(|| find(others, id).map(Place::Other))
     }
 
+    #[inline]
     fn places(&self, id: SeriesId) -> Option<&Places> {
         match &self.last {
             Some((last, places)) if *last == id => Some(places),
@@ -104,6 +106,7 @@ impl BatchBuilder {
         self.time(self.newest_at(id)?)
     }
 
+    #[inline]
     fn time(&self, place: Place) -> Option<i64> {
         match place {
             Place::Row(_) => Some(self.batch.row_ms),
@@ -126,11 +129,33 @@ impl BatchBuilder {
         samples.find(|(at, _)| *at == ms).map(|(_, value)| value)
     }
 
+    /// Adds a float of a series that comes next in a row of rising numbers, where the batch has nothing else; false, and
+    /// nothing done, where it has.
+    #[inline]
+    fn push_next(&mut self, ms: i64, id: SeriesId, value: f64) -> bool {
+        let batch = &mut self.batch;
+        let goes_on = match batch.row.last() {
+            Some((last, _)) => *last < id && batch.row_ms == ms,
+            None => true,
+        };
+        let is_all = self.rising == batch.row.len()
+            && batch.samples.is_empty()
+            && self.others.is_empty()
+            && self.last.is_none();
+        if goes_on && is_all {
+            batch.row_ms = ms;
+            batch.row.push((id, value));
+            self.rising += 1;
+        }
+        goes_on && is_all
+    }
+
     fn push(&mut self, id: SeriesId, sample: Sample) {
         self.push_after(self.newest_at(id), id, sample);
     }
 
     /// [`Self::push`] where the newest sample that the batch has of the series is at `before`.
+    #[inline]
     fn push_after(&mut self, before: Option<Place>, id: SeriesId, sample: Sample) {
         let ms = sample.timestamp_ms;
         let batch = &mut self.batch;
@@ -236,6 +261,7 @@ impl Places {
 }
 
 /// Where a series is in a stretch of rising numbers.
+#[inline]
 fn find<T>(rising: &[(SeriesId, T)], id: SeriesId) -> Option<usize> {
     if rising.last().is_none_or(|(last, _)| *last < id) {
         return None;
@@ -244,6 +270,7 @@ fn find<T>(rising: &[(SeriesId, T)], id: SeriesId) -> Option<usize> {
 }
 
 /// Lets a stretch of rising numbers take in what stands at `at`; false when that does not belong to it.
+#[inline]
 fn extend<T>(list: &[(SeriesId, T)], at: usize, rising: &mut usize) -> bool {
     let before = at.checked_sub(1).and_then(|at| list.get(at));
     let rises = match (before, list.get(at)) {
@@ -403,11 +430,19 @@ impl Appender for DbAppender<'_> {
     ) -> Result<bool, AppendError> {
         let window_ms = self.window_ms();
         let head = self.db.head.read();
+        let in_bounds = head.is_in_bounds(timestamp_ms);
         while let Some((series, value)) = next() {
             let id = SeriesId::try_from(series.0).ok();
             let Some((id, known)) = id.and_then(|id| Some((id, head.table().get(id)?))) else {
                 return Ok(false);
             };
+            let is_next = in_bounds
+                && known.state.is_safe()
+                && known.newest_ms().is_some_and(|ms| ms < timestamp_ms);
+            // What is no number may be a marker.
+            if is_next && !value.is_nan() && self.builder.push_next(timestamp_ms, id, value) {
+                continue;
+            }
             let sample = Sample::float(timestamp_ms, value);
             if !add(&mut self.builder, &head, (id, known), sample, window_ms)? {
                 return Ok(false);

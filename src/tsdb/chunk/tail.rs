@@ -31,17 +31,20 @@ impl FloatTail {
     }
 
     /// The last byte.
+    #[inline]
     pub(crate) fn end(&self) -> u8 {
         self.bytes.last().copied().unwrap_or(0)
     }
 
     /// Time of the first sample.
+    #[inline]
     pub(crate) fn min_ms(&self) -> Option<i64> {
         self.bytes.first_chunk().copied().map(i64::from_be_bytes)
     }
 
     /// Adds a sample after the newest, `before`, which is of no account when there is none. False when it needs a
     /// run of its own.
+    #[inline]
     pub(crate) fn push(&mut self, before: (i64, f64), ms: i64, value: f64) -> bool {
         let Some(min_ms) = self.min_ms() else {
             self.start(ms, None, value);
@@ -57,11 +60,13 @@ impl FloatTail {
     }
 
     /// Whether there is a place for the difference of two times.
+    #[inline]
     pub(super) fn spans(before_ms: i64, ms: i64) -> bool {
         i32::try_from(ms.wrapping_sub(before_ms)).is_ok()
     }
 
     /// Adds a sample for which there is a place.
+    #[inline]
     pub(super) fn put(&mut self, before: (i64, f64), ms: i64, value: f64) {
         let delta_ms = ms.wrapping_sub(before.0);
         let change = delta_ms.wrapping_sub(i64::from(self.delta_ms));
@@ -95,6 +100,7 @@ impl FloatTail {
         self.bits(value.to_bits(), 64);
     }
 
+    #[inline]
     pub(super) fn bits(&mut self, value: u64, bits: u8) {
         push_bits(&mut self.bytes, &mut self.free, value, bits);
     }
@@ -111,6 +117,7 @@ impl FloatTail {
     }
 
     /// Writes so many zeros and a value.
+    #[inline]
     fn push_value(&mut self, zeros: u8, difference: u64) {
         if difference == 0 {
             self.bits(0, zeros + 1);
@@ -131,6 +138,7 @@ impl FloatTail {
     }
 
     /// Writes a head and the significant bits, at once where a word holds both.
+    #[inline]
     fn push_window(&mut self, head: u64, head_bits: u8, value: u64) {
         let significant = self.significant;
         if head_bits + significant <= 64 {

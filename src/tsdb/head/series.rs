@@ -59,6 +59,7 @@ enum Last {
 impl SeriesState {
     /// Whether a batch may name the series by its number alone: the log knows it, and it will not go before the
     /// batch is committed.
+    #[inline]
     pub(crate) const fn is_safe(self) -> bool {
         self.logged && !self.doomed
     }
@@ -165,6 +166,7 @@ impl Series {
     }
 
     /// Time of the newest sample in order.
+    #[inline]
     pub(crate) const fn newest_ms(&self) -> Option<i64> {
         if self.first_ms <= self.newest_ms {
             Some(self.newest_ms)
@@ -295,6 +297,7 @@ impl Series {
 
     /// Adds a plain float where that is the newest sample after another float; false, and nothing done, when it
     /// is anything else.
+    #[inline]
     pub(super) fn push_float(&mut self, ms: i64, value: f64) -> bool {
         let is_plain = self.state.last == Last::Float
             && ms > self.newest_ms
@@ -310,10 +313,12 @@ impl Series {
     }
 
     /// The last byte of the open chunk.
+    #[inline]
     pub(super) fn tail_end(&self) -> u8 {
         self.tail.end()
     }
 
+    #[inline]
     fn push_tail(&mut self, ms: i64, value: f64) {
         let before = (self.newest_ms, self.last);
         if !self.tail.push(before, ms, value) {

@@ -29,6 +29,7 @@ struct Page {
     lists: PairLists,
 }
 
+#[inline]
 const fn place(id: SeriesId) -> (usize, usize) {
     (id as usize / PAGE, id as usize % PAGE)
 }
@@ -44,11 +45,13 @@ fn hash_at(pages: &[Option<Page>], hasher: &foldhash::fast::RandomState, id: Ser
 }
 
 impl Table {
+    #[inline]
     pub(crate) fn get(&self, id: SeriesId) -> Option<&Series> {
         let (page, slot) = place(id);
         self.pages.get(page)?.as_ref()?.slots.get(slot)?.as_ref()
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, id: SeriesId) -> Option<&mut Series> {
         let (page, slot) = place(id);
         self.pages

@@ -14,6 +14,7 @@ const POWERS: [f64; 16] = [
 ];
 
 /// The integer that gives `value` when it is divided by the power of ten; `None` when none does bit by bit.
+#[inline]
 pub(super) fn unscaled(value: f64, places: u8) -> Option<i64> {
     let power = *POWERS.get(usize::from(places))?;
     let product = value * power;

@@ -349,6 +349,7 @@ fn put_values(out: &mut Vec<u8>, values: &[f64], places: &[u8]) {
 
 /// Appends how a value differs from its base, which is never nothing: as decimals, or as bits where the base is no
 /// decimal; 0, other places and the value where it has those. The answer is the places it has.
+#[inline]
 fn put_change(out: &mut Vec<u8>, value: f64, before: f64, places: u8) -> u8 {
     if places == RAW {
         // Neighbours share sign and exponent: swapped, what differs is a smaller integer.
@@ -374,6 +375,7 @@ fn put_change(out: &mut Vec<u8>, value: f64, before: f64, places: u8) -> u8 {
     places
 }
 
+#[inline]
 fn changed_bits(values: &[f64], before: &[f64]) -> u8 {
     values
         .iter()
