@@ -23,3 +23,28 @@
 //! | `rate(requests_total[5m])` | 2.51 ms | 5.24 ms |
 //! | `sum by (path) (rate(...))` | 2.68 ms | 5.22 ms |
 //! | ratio with `group_left` | 4.87 ms | 8.28 ms |
+//!
+//! # Memory and restart, 2026-11-21
+//!
+//! The same machine, release builds without link-time optimization, other builds running unless said otherwise: memory does not
+//! depend on the load, times do.
+//!
+//! Restart after kill -9 with 500,000 series, 50 million samples and 15 MB of log, from the start of the process to the first whole
+//! answer, before and after in turn on one copy of a folder, the machine nearly idle:
+//!
+//! | | seconds, three runs | processor seconds until ready |
+//! |---|---|---|
+//! | before | 0.84, 0.78, 0.77 | 0.79 |
+//! | log read ahead, catalog hashed in order, integers eight bytes at once | 0.48, 0.55, 0.53 | 0.58 |
+//!
+//! Where the processor's time went before: 52 % catalog (half of it the hash table of labels), 15 % directories of blocks, 33 % log.
+//!
+//! Anonymous memory per scraped series at 15 s after a minute, as the difference of 150 and 50 targets of 1,000 series: 385 bytes, and
+//! 348 since neighbours share their lists of pairs. A target takes about 40 KB beside its series (50,000 series of 50 targets
+//! against 97,000 of 500).
+//!
+//! A million series at 15 s showed its peak, a third above what stays, during the first minute: pages that were fetched and unpacked
+//! waited for their turn while the processor was busy creating series.
+//!
+//! An idle server, without configuration: 20.3 MB two seconds after its start, 11.7 MB after eight. Half of the former are pages of
+//! code, of which the system maps sixteen for each that is touched; they are given back when the start is over.
