@@ -78,7 +78,12 @@ pub(super) fn humanize_duration(mut v: f64) -> String {
     if v.abs() >= 1.0 {
         let sign = if v < 0.0 { "-" } else { "" };
         v = v.abs();
-        let total = v as i64;
+        // compat: what does not fit becomes the smallest number, as on amd64.
+        let total = if v < 9_223_372_036_854_775_808.0 {
+            v as i64
+        } else {
+            i64::MIN
+        };
         let (s, m, h, d) = (
             total % 60,
             total / 60 % 60,
@@ -175,5 +180,20 @@ fn is_separator(c: char) -> bool {
         !(c.is_ascii_alphanumeric() || c == '_')
     } else {
         !c.is_alphanumeric() && c.is_whitespace()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_beyond_the_range_wrap_as_on_amd64() {
+        assert_eq!(humanize_duration(90_061.0), "1d 1h 1m 1s");
+        assert_eq!(humanize_duration(-61.5), "-1m 1s");
+        for huge in [9_223_372_036_854_775_807.0, 1e30] {
+            let told = humanize_duration(huge);
+            assert_eq!(told, "-106751991167300d -15h -30m -8s");
+        }
     }
 }

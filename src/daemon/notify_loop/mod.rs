@@ -464,7 +464,8 @@ async fn tell(shared: &Shared, notification: &Notification) -> Outcome {
     };
     let clock = shared.options.clock;
     let left = clock.real_duration(notification.deadline.since(clock.now()));
-    let Ok(_permit) = sender.permits.acquire().await else {
+    let weight = outfit::weight(notification.alerts.len());
+    let Ok(_permit) = sender.permits.acquire_many(weight).await else {
         return given_up("the program ends");
     };
     shared.meter.begins(&sender.kind, notification);

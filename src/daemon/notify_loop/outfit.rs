@@ -16,8 +16,17 @@ use crate::model::Secret;
 use crate::model::http_client::{ClientOptions, TlsOptions};
 use crate::template::notify::TemplateSet;
 
-/// Attempts of one integration at once; the others wait.
+/// Attempts of one integration at once; the others wait. Attempts at large groups count for several.
 const ATTEMPTS_MAX: usize = 16;
+/// Alerts that one attempt of these stands for: what is under way at once stays a few megabytes per integration.
+const ALERTS_PER_ATTEMPT: usize = 64;
+
+/// How many attempts a notification about so many alerts counts for.
+pub(super) fn weight(alerts: usize) -> u32 {
+    u32::try_from(alerts / ALERTS_PER_ATTEMPT)
+        .unwrap_or(u32::MAX)
+        .clamp(1, ATTEMPTS_MAX as u32)
+}
 
 #[derive(Debug)]
 pub(super) struct Outfit {
@@ -183,4 +192,15 @@ fn aws_credentials() -> Option<AwsCredentials> {
             region => region,
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_groups_count_for_several_attempts_and_always_find_room() {
+        assert_eq!([0, 1, 127, 128, 300].map(weight), [1, 1, 1, 2, 4]);
+        assert_eq!(weight(usize::MAX), 16);
+    }
 }
