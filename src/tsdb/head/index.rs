@@ -24,8 +24,7 @@ pub(crate) type PairIds = SmallVec<[PairId; 16]>;
 /// The index.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
-    pairs: Vec<Option<Pair>>,
-    free: Vec<PairId>,
+    pairs: Pairs,
     by_text: HashTable<PairId>,
     hasher: foldhash::fast::RandomState,
     names: BTreeMap<Arc<str>, Values>,
@@ -67,6 +66,89 @@ impl Deref for Values {
     }
 }
 
+/// All pairs by number, in pages that are given back when nothing is in them.
+#[derive(Debug, Default)]
+struct Pairs {
+    pages: Vec<Option<Page>>,
+    /// Pages with room, the last of them is used next.
+    open: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct Page {
+    slots: Box<[Option<Pair>]>,
+    used: usize,
+}
+
+const PAGE: usize = 256;
+
+const fn place(id: PairId) -> (usize, usize) {
+    (id as usize / PAGE, id as usize % PAGE)
+}
+
+impl Pairs {
+    fn get(&self, id: PairId) -> Option<&Pair> {
+        let (page, slot) = place(id);
+        self.pages.get(page)?.as_ref()?.slots.get(slot)?.as_ref()
+    }
+
+    fn get_mut(&mut self, id: PairId) -> Option<&mut Pair> {
+        let (page, slot) = place(id);
+        let page = self.pages.get_mut(page)?.as_mut()?;
+        page.slots.get_mut(slot)?.as_mut()
+    }
+
+    /// Puts a pair under a number that is free.
+    fn add(&mut self, pair: Pair) -> PairId {
+        let at = if let Some(at) = self.open.last() {
+            *at as usize
+        } else {
+            self.pages.push(None);
+            let at = self.pages.len() - 1;
+            // Fewer pairs than series and labels, which are fewer than 2^32 in any memory.
+            self.open.push(at as u32);
+            at
+        };
+        let mut slot = 0;
+        if let Some(page) = self.pages.get_mut(at) {
+            let page = page.get_or_insert_with(|| Page {
+                slots: (0..PAGE).map(|_| None).collect(),
+                used: 0,
+            });
+            // Pages are mostly filled from front to back.
+            let guess = page.used;
+            let is_free = |at: &usize| page.slots.get(*at).is_some_and(Option::is_none);
+            slot = Some(guess)
+                .filter(is_free)
+                .or_else(|| (0..PAGE).find(is_free))
+                .unwrap_or(0);
+            if let Some(free) = page.slots.get_mut(slot) {
+                *free = Some(pair);
+            }
+            page.used += 1;
+            if page.used == PAGE {
+                self.open.pop();
+            }
+        }
+        (at * PAGE + slot) as PairId
+    }
+
+    fn take(&mut self, id: PairId) -> Option<Pair> {
+        let (at, slot) = place(id);
+        let entry = self.pages.get_mut(at)?;
+        let page = entry.as_mut()?;
+        let pair = page.slots.get_mut(slot)?.take()?;
+        if page.used == PAGE {
+            self.open.push(at as u32);
+        }
+        page.used -= 1;
+        if page.used == 0 {
+            *entry = None;
+        }
+        Some(pair)
+    }
+}
+
 #[derive(Debug)]
 struct Pair {
     name: Arc<str>,
@@ -82,7 +164,7 @@ impl Index {
     }
 
     fn pair(&self, id: PairId) -> Option<&Pair> {
-        self.pairs.get(id as usize)?.as_ref()
+        self.pairs.get(id)
     }
 
     fn find(&self, name: &str, value: &str) -> Option<PairId> {
@@ -165,19 +247,10 @@ impl Index {
             users: 1,
             list: List::default(),
         };
-        let id = if let Some(id) = self.free.pop() {
-            if let Some(slot) = self.pairs.get_mut(id as usize) {
-                *slot = Some(pair);
-            }
-            id
-        } else {
-            self.pairs.push(Some(pair));
-            // Fewer pairs than series and labels, which are fewer than 2^32 in any memory.
-            (self.pairs.len() - 1) as PairId
-        };
+        let id = self.pairs.add(pair);
         let (pairs, hasher) = (&self.pairs, &self.hasher);
         self.by_text.insert_unique(hash, id, |id| {
-            let pair = pairs.get(*id as usize).and_then(Option::as_ref);
+            let pair = pairs.get(*id);
             pair.map_or(0, |pair| hasher.hash_one((&*pair.name, &*pair.value)))
         });
         self.changes += 1;
@@ -188,7 +261,7 @@ impl Index {
 
     /// Notes one more user of a pair.
     pub(crate) fn share(&mut self, id: PairId) {
-        if let Some(Some(pair)) = self.pairs.get_mut(id as usize) {
+        if let Some(pair) = self.pairs.get_mut(id) {
             pair.users = pair.users.saturating_add(1);
         }
     }
@@ -196,7 +269,7 @@ impl Index {
     /// Gives pairs back; those that nobody has any more are gone.
     pub(crate) fn release(&mut self, pairs: &[PairId]) {
         for id in pairs {
-            let Some(Some(pair)) = self.pairs.get_mut(*id as usize) else {
+            let Some(pair) = self.pairs.get_mut(*id) else {
                 continue;
             };
             pair.users -= 1;
@@ -207,14 +280,13 @@ impl Index {
     }
 
     fn forget(&mut self, id: PairId) {
-        let Some(pair) = self.pairs.get_mut(id as usize).and_then(Option::take) else {
+        let Some(pair) = self.pairs.take(id) else {
             return;
         };
         let hash = self.hash(&pair.name, &pair.value);
         if let Ok(entry) = self.by_text.find_entry(hash, |other| *other == id) {
             entry.remove();
         }
-        self.free.push(id);
         self.changes += 1;
         if let Some(values) = self.names.get_mut(&pair.name) {
             values.remove(&pair.value, self.changes);
@@ -227,7 +299,7 @@ impl Index {
     /// Lists a series under its pairs.
     pub(crate) fn insert(&mut self, id: SeriesId, pairs: &[PairId]) {
         for pair in pairs {
-            if let Some(Some(pair)) = self.pairs.get_mut(*pair as usize) {
+            if let Some(pair) = self.pairs.get_mut(*pair) {
                 pair.list.insert(id);
             }
         }
@@ -242,13 +314,23 @@ impl Index {
         pairs.sort_unstable();
         pairs.dedup();
         for pair in pairs {
-            if let Some(Some(pair)) = self.pairs.get_mut(pair as usize) {
+            // What goes as a whole needs no list.
+            if let Some(pair) = self.pairs.get_mut(pair)
+                && pair.users > 1
+            {
                 pair.list.remove(|id| ids.contains(&id));
             }
         }
         self.all.remove(|id| ids.contains(&id));
         for (_, pairs) in gone {
             self.release(pairs);
+        }
+        if self.by_text.len() < self.by_text.capacity() / 4 {
+            let (pairs, hasher) = (&self.pairs, &self.hasher);
+            self.by_text.shrink_to(self.by_text.len() * 2, |id| {
+                let pair = pairs.get(*id);
+                pair.map_or(0, |pair| hasher.hash_one((&*pair.name, &*pair.value)))
+            });
         }
     }
 

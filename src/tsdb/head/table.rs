@@ -211,7 +211,19 @@ impl Table {
         if inner.used == 0 {
             *entry = None;
         }
+        self.shrink();
         Some((series, pairs))
+    }
+
+    /// Gives room back when most series have gone.
+    fn shrink(&mut self) {
+        if self.by_labels.len() >= self.by_labels.capacity() / 4 {
+            return;
+        }
+        let (pages, hasher) = (&self.pages, &self.hasher);
+        let room = self.by_labels.len() * 2;
+        self.by_labels
+            .shrink_to(room, |id| hash_at(pages, hasher, *id));
     }
 
     /// The series from number `from` on, in the order of their numbers.
