@@ -281,6 +281,16 @@ fn gauges(status: &Status, recovery: &Recovery, page: &mut Page) {
             status.catalog_bytes as f64,
         ),
         (
+            "watchfire_tsdb_archived_series",
+            "Series that have ended, whose labels are on the disk alone.",
+            status.archived_series as f64,
+        ),
+        (
+            "watchfire_tsdb_archive_bytes",
+            "Size of the archives: labels of series that have ended.",
+            status.archive_bytes as f64,
+        ),
+        (
             "prometheus_tsdb_clean_start",
             "-1: lockfile is disabled. 0: a lockfile from a previous execution was replaced. 1: lockfile creation was clean",
             f64::from(u8::from(clean)),

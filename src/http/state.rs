@@ -193,6 +193,8 @@ pub struct MemoryView {
     pub refused: u64,
     /// Series whose labels are in memory.
     pub series: usize,
+    /// Series that have ended, whose labels are on the disk alone.
+    pub archived_series: u64,
     /// Bytes of the samples that are not in blocks yet.
     pub sample_bytes: usize,
     /// Bytes of the blocks on the disk.

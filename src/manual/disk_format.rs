@@ -14,6 +14,7 @@
 //!   wal/00000042            segments of the log, about 8 MiB each
 //!   block/00000007          samples of many series over some time, immutable
 //!   catalog/00000008.full, 00000009.delta, ...    labels, metadata, deleted times, exemplars
+//!   archive/00000010        labels of series that have ended, immutable
 //!   quarantine/             damaged files, kept for a look when they are replaced
 //! ```
 //!
@@ -34,9 +35,15 @@
 //! **retention** change the set of blocks in the same way. Memory is given back when no reader holds the old list
 //! of blocks; until then samples are in both places and are read once.
 //!
+//! Series to which nobody has written for ten to twenty minutes and whose samples are all in blocks are **archived**:
+//! an archive is written, synced and renamed like a block and counts with the manifest; then the series leave memory
+//! when no reader holds the old list of archives, and the next catalog file says that it does not have them any more.
+//! A series that comes back keeps its number; the log names it again. What log and catalog say of a series counts
+//! more than what archives say, and of these the newest one's word.
+//!
 //! # Frames
 //!
-//! Log, blocks, catalog and manifest consist of frames ([`crate::codec::frame`]):
+//! Log, blocks, archives, catalog and manifest consist of frames ([`crate::codec::frame`]):
 //!
 //! ```text
 //! | length u32 | crc32c u32 | kind u8 | sequence u64 | payload ... |
@@ -95,7 +102,8 @@
 //!
 //! One frame of kind 1: magic `wf-man\0\0`, version, the newest record that blocks and catalog cover, the next
 //! series number, the next file number, count and numbers of catalog files (twice the number, plus 1 for a
-//! full one), count and numbers of blocks. Numbers of files are never used twice while the store is open. A damaged
+//! full one), count and numbers of blocks; since version 2 count and numbers of archives, in the order in which the
+//! later one's word counts. Numbers of files are never used twice while the store is open. A damaged
 //! manifest is replaced by "all files that are there", which shows each sample once all the same.
 //!
 //! # The catalog
@@ -144,6 +152,33 @@
 //! A damaged page costs the samples in it: who meets it gets an error that names file and offset, later reads go
 //! without it, a merge keeps the old file in quarantine. A damaged summary, directory or footer is made again from
 //! the pages.
+//!
+//! # Archives
+//!
+//! | kind | name | payload |
+//! |---|---|---|
+//! | 1 | header | magic `wf-arc\0\0`, version varint |
+//! | 2 | series | up to 128 series by number |
+//! | 3 | values | values of one label name, about 8 KiB |
+//! | 4 | list | numbers of series, where they take more than 512 bytes; the last one names all series |
+//! | 5 | hashes | up to 170 hashes of labels (xxHash64 of upstream's layout) u64, rising, each with its series u32 |
+//! | 6 | directory | counts of series and of those with deleted times, first and last time zigzag, offset and bytes of the last list; then, offsets as differences, count and (first number, offset) of pages of series, count and (name, first and last time, its first page) of label names, count and (first value, offset) of pages of values, count and (first u64, offset) of pages of hashes |
+//! | 7 | footer | where the directory begins, u64; the last bytes of the file |
+//!
+//! Pages stand alone:
+//!
+//! ```text
+//! | pairs: count, name and value texts | metadata: count, each |
+//! | series: count; number as difference, first time as difference to the series before, last as difference to the first, |
+//! |         flags (1: ends in a histogram), number of metadata plus 1, count and numbers of pairs, deleted times |
+//!
+//! | name text | values: count; text, first time of its series, last as difference, |
+//! |           0 and a length and the list, or the length of the list and the offset of its frame |
+//! ```
+//!
+//! A *list* is stretches of neighbours: distance to the end of the one before, twice, plus 1 when a length less 2
+//! follows; else the length is 1. Times are zigzag. A damaged page costs the series in it their labels: who meets it
+//! gets an error, later reads go without it. A damaged directory or footer is made again from the pages.
 //!
 //! # Chunks
 //!

@@ -13,6 +13,8 @@ use crate::storage::{AppendError, Appender, Committed, Error, SeriesRef};
 /// A batch under construction.
 #[derive(Debug, Default)]
 pub(super) struct BatchBuilder {
+    /// How often series had left memory when the batch was begun.
+    pub(super) departures: u64,
     /// Who writes.
     pub(super) stream: Option<u64>,
     pub(super) batch: Batch,
@@ -298,6 +300,15 @@ fn chain(chains: &mut SmallVec<[Vec<(SeriesId, usize)>; 1]>, id: SeriesId, at: u
 }
 
 impl Batch {
+    /// The series of which the batch has something; some more than once.
+    pub(super) fn ids(&self) -> impl Iterator<Item = SeriesId> + '_ {
+        let row = self.row.iter().map(|(id, _)| *id);
+        let samples = self.samples.iter().map(|(id, _)| *id);
+        let exemplars = self.exemplars.iter().map(|(id, _)| *id);
+        let metadata = self.metadata.iter().map(|(id, _)| *id);
+        row.chain(samples).chain(exemplars).chain(metadata)
+    }
+
     /// Gives a series of the batch another number.
     pub(super) fn rename(&mut self, old: SeriesId, new: SeriesId) {
         let row = self.row.iter_mut().map(|(id, _)| id);
@@ -325,7 +336,10 @@ impl<'a> DbAppender<'a> {
         Self {
             db,
             strict,
-            builder: BatchBuilder::default(),
+            builder: BatchBuilder {
+                departures: db.live.departures.load(Ordering::Acquire),
+                ..BatchBuilder::default()
+            },
         }
     }
 
@@ -337,9 +351,11 @@ impl<'a> DbAppender<'a> {
         check(&self.builder, head, id, sample, self.window_ms())
     }
 
-    /// Creates a series, if there is room.
-    fn create(&self, labels: &Labels) -> Result<SeriesId, AppendError> {
+    /// Creates a series or takes it back from an archive, if there is room.
+    fn create(&self, labels: &Labels, sample: &Sample) -> Result<SeriesId, AppendError> {
         let refused = |why: &str| AppendError::Refused(why.to_owned());
+        let archived = self.db.archived(labels);
+        let archived = archived.map_err(|e| refused(&e.to_string()))?;
         let is_admitted = {
             let head = self.db.head.read();
             let is_new = |name: &str, value: &str| !head.index().contains(name, value);
@@ -348,8 +364,18 @@ impl<'a> DbAppender<'a> {
         if !is_admitted {
             return Err(refused("the memory limit leaves no room for new series"));
         }
+        if let Some(entry) = archived {
+            self.db.head.write().revive(&entry);
+            self.check(&self.db.head.read(), entry.id, sample)?;
+            return Ok(entry.id);
+        }
         let id = self.db.head.write().series_id(labels);
         id.ok_or_else(|| refused("series numbers are used up"))
+    }
+
+    /// Keeps a series in memory that is about to leave it.
+    fn wake(&self, id: SeriesId) {
+        self.db.head.write().wake(id);
     }
 
     fn labels(&self, series: SeriesRef) -> Result<(SeriesId, Labels), AppendError> {
@@ -378,7 +404,7 @@ impl Appender for DbAppender<'_> {
         }
         check_histogram(&sample.value)?;
         let hint = hint.and_then(|hint| SeriesId::try_from(hint.0).ok());
-        let (found, is_safe) = {
+        let (found, state) = {
             let head = self.db.head.read();
             let id = hint
                 .filter(|id| head.is(*id, labels))
@@ -388,14 +414,17 @@ impl Appender for DbAppender<'_> {
                 None => head.check(None, || None, &sample, self.window_ms())?,
             }
             let series = id.and_then(|id| head.table().get(id));
-            (id, series.is_some_and(|series| series.state.is_safe()))
+            (id, series.map(|series| series.state).unwrap_or_default())
         };
         let id = match found {
             Some(id) => id,
-            None => self.create(labels)?,
+            None => self.create(labels, &sample)?,
         };
-        if !is_safe {
+        if !state.is_safe() {
             self.builder.name(id, labels);
+        }
+        if state.idle {
+            self.wake(id);
         }
         self.builder.push(id, sample);
         Ok(SeriesRef(u64::from(id)))
@@ -406,7 +435,7 @@ impl Appender for DbAppender<'_> {
         let Ok(id) = SeriesId::try_from(series.0) else {
             return Ok(false);
         };
-        {
+        let is_idle = {
             let head = self.db.head.read();
             let Some(known) = head.table().get(id) else {
                 return Ok(false);
@@ -418,6 +447,10 @@ impl Appender for DbAppender<'_> {
                 };
                 self.builder.name(id, &labels);
             }
+            known.state.idle
+        };
+        if is_idle {
+            self.wake(id);
         }
         self.builder.push(id, sample.clone());
         Ok(true)

@@ -19,6 +19,9 @@ const SHORT_MS: i64 = 2 * 3600 * 1000;
 /// The second.
 const LONG_MS: i64 = 24 * 3600 * 1000;
 
+/// Deleted stretches are looked through for equal ones when there are more.
+const DELETIONS_MAX: usize = 1 << 16;
+
 /// So many fresh blocks, and they are merged before their time.
 const FRESH_MAX: usize = 12;
 
@@ -78,6 +81,9 @@ impl Db {
     pub fn compact(&self) -> Result<bool, Error> {
         self.check_open()?;
         let _only_one = self.compaction.lock();
+        if self.compact_archives()? {
+            return Ok(true);
+        }
         let (candidates, newest_ms) = {
             let head = self.head.read();
             let candidates: Vec<Candidate> = head
@@ -115,7 +121,7 @@ impl Db {
         self.check_open()?;
         let _only_one = self.compaction.lock();
         self.checkpoint_now()?;
-        let deleted = self.deletions();
+        let deleted = self.deletions()?;
         let blocks: Vec<Arc<Block>> = self.head.read().blocks().iter().cloned().collect();
         for block in blocks {
             let holds_some = deleted
@@ -132,8 +138,23 @@ impl Db {
     }
 
     /// The deleted stretches of all series, each once.
-    fn deletions(&self) -> Vec<Tombstone> {
+    fn deletions(&self) -> Result<Vec<Tombstone>, Error> {
         let mut found: Vec<Tombstone> = Vec::new();
+        let archives = Arc::clone(self.head.read().archives());
+        let archives = archives.iter().filter(|archive| archive.has_tombstones());
+        let mut many = DELETIONS_MAX;
+        for archive in archives {
+            // Series of a damaged page are lost, and so are their deletions.
+            let _ = archive.each(|entry| {
+                found.extend_from_slice(&entry.tombstones);
+                if found.len() > many {
+                    found.sort_unstable_by_key(|t| (t.sequence, t.min_ms, t.max_ms));
+                    found.dedup();
+                    many = 2 * found.len().max(DELETIONS_MAX);
+                }
+                Ok(())
+            })?;
+        }
         let mut from = Some(0);
         while let Some(id) = from {
             let head = self.head.read();
@@ -145,7 +166,7 @@ impl Db {
             found.sort_unstable_by_key(|t| (t.sequence, t.min_ms, t.max_ms));
             found.dedup();
         }
-        found
+        Ok(found)
     }
 
     fn merge(&self, merge: &Merge) -> Result<(), Error> {
@@ -163,14 +184,23 @@ impl Db {
             level: merge.level,
             through: through.unwrap_or(0),
         };
-        let deleted = |id| -> Vec<(i64, i64, u64)> {
-            let head = self.head.read();
-            let series = head.table().get(id);
-            let tombstones = series.map_or(&[][..], |series| series.tombstones());
-            tombstones
-                .iter()
-                .map(|t| (t.min_ms, t.max_ms, t.sequence))
-                .collect()
+        let deleted = |id| -> Result<Vec<(i64, i64, u64)>, Error> {
+            let list = |tombstones: &[Tombstone]| {
+                let all = tombstones.iter();
+                all.map(|t| (t.min_ms, t.max_ms, t.sequence)).collect()
+            };
+            let archives = {
+                let head = self.head.read();
+                if let Some(series) = head.table().get(id) {
+                    return Ok(list(series.tombstones()));
+                }
+                Arc::clone(head.archives())
+            };
+            if !archives.has_tombstones() {
+                return Ok(Vec::new());
+            }
+            let entry = archives.entry(id)?;
+            Ok(entry.map_or_else(Vec::new, |entry| list(&entry.tombstones)))
         };
         let go_on = || !self.live.closed.load(Ordering::Acquire);
         let merged = Writer::create(&self.disk, plan)

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use parking_lot::{Mutex, RwLock};
 
 use super::appender::{BatchBuilder, DbAppender};
+use super::archive::{self, Archive, Archives};
 use super::batch::Batch;
 use super::block::{self, Block};
 use super::blocks::Blocks;
@@ -72,6 +73,8 @@ pub(super) struct Live {
     pub(super) chunks: AtomicU64,
     pub(super) merges: AtomicU64,
     pub(super) merge_failures: AtomicU64,
+    /// How often series have left memory for an archive. Changes while the log is held.
+    pub(super) departures: AtomicU64,
 }
 
 /// How the store is.
@@ -99,7 +102,13 @@ pub struct Status {
     pub blocks: usize,
     /// Bytes of the blocks.
     pub block_bytes: u64,
-    /// Damaged pages of blocks that were met.
+    /// Archives: files with the labels of series that have ended.
+    pub archives: usize,
+    /// Bytes of the archives.
+    pub archive_bytes: u64,
+    /// Series in archives; one that has come back and ended again counts twice until they are merged.
+    pub archived_series: u64,
+    /// Damaged pages of blocks and archives that were met.
     pub damaged_pages: u64,
     /// Number of the newest segment of the log.
     pub wal_segment: u64,
@@ -141,7 +150,13 @@ impl Db {
     /// Fails when another process has it open, when another version wrote it, or when the disk cannot be
     /// read. Damaged bytes are no failure: see [`Self::recovery`].
     pub fn open(disk: Arc<dyn Disk>, options: Options, now_ms: i64) -> Result<Self, Error> {
-        for dir in ["tsdb", super::wal::DIR, catalog::DIR, block::DIR] {
+        for dir in [
+            "tsdb",
+            super::wal::DIR,
+            catalog::DIR,
+            block::DIR,
+            archive::DIR,
+        ] {
             disk.create_dir(dir)?;
         }
         let lock = disk.lock(LOCK)?;
@@ -152,6 +167,8 @@ impl Db {
         // The process before may have died between renaming the manifest and syncing the folder.
         disk.sync_dir("tsdb")?;
         let log = Ahead::start(&disk, manifest.sequence, options.progress.clone())?;
+        let archives = open_archives(&disk, &mut manifest, &mut recovery)?;
+        head.set_archives(archives);
         let files = catalog::load(&disk, &manifest.catalog, &mut head, &mut recovery)?;
         manifest.catalog = files.iter().map(|(name, _)| *name).collect();
         head.resume(manifest.sequence, manifest.next_series);
@@ -159,6 +176,7 @@ impl Db {
         let newest = blocks.iter().map(|block| block.through()).max();
         head.resume(newest.unwrap_or(0), 0);
         head.set_blocks(blocks);
+        head.extend_to_archives();
         manifest.remove_leftovers(&disk)?;
         // What the log adds from here on is not in the catalog.
         let exemplars_saved = head.exemplars().next();
@@ -242,13 +260,16 @@ impl Db {
     pub fn on_memory(&self, now_ms: i64, used: u64) -> Pressure {
         let pressure = self.budget.measure(now_ms, used);
         if pressure >= Pressure::Caches {
-            let blocks = {
+            let (blocks, archives) = {
                 let head = self.head.read();
                 head.index().drop_cache();
-                Arc::clone(head.blocks())
+                (Arc::clone(head.blocks()), Arc::clone(head.archives()))
             };
             for block in blocks.iter() {
                 block.drop_cache();
+            }
+            for archive in archives.iter() {
+                archive.drop_cache();
             }
         }
         pressure
@@ -290,7 +311,10 @@ impl Db {
             merge_failures: count(&live.merge_failures),
             blocks: head.blocks().len(),
             block_bytes: head.blocks().bytes(),
-            damaged_pages: head.blocks().damages(),
+            damaged_pages: head.blocks().damages() + head.archives().damages(),
+            archives: head.archives().len(),
+            archive_bytes: head.archives().bytes(),
+            archived_series: head.archives().series(),
             wal_segment,
             wal_segments,
             wal_bytes,
@@ -332,33 +356,6 @@ impl Db {
             found.truncate(limit);
         }
         found
-    }
-
-    /// Deletes the samples between two times (inclusive) of the series that fulfil all matchers. They are
-    /// not read any more at once; their memory comes back as far as whole chunks are deleted. Returns
-    /// how many series lost something.
-    pub fn delete_series(
-        &self,
-        matchers: &[Matcher],
-        min_ms: i64,
-        max_ms: i64,
-    ) -> Result<usize, Error> {
-        let mut wal = self.wal.lock();
-        self.check_open()?;
-        let ids = self.head.read().select(matchers);
-        if ids.is_empty() {
-            return Ok(0);
-        }
-        let record = Record::Delete {
-            ids,
-            min_ms,
-            max_ms,
-        };
-        let sequence = wal.append(&record)?;
-        let Record::Delete { ids, .. } = record else {
-            return Ok(0);
-        };
-        Ok(self.head.write().delete(&ids, min_ms, max_ms, sequence))
     }
 
     /// Writes everything to a block, so that the next start is quick, and gives the folder back.
@@ -430,9 +427,28 @@ impl Db {
         })
     }
 
+    /// Takes series of a batch back into memory that have left for an archive since it was begun.
+    fn fetch_departed(&self, batch: &mut Batch) {
+        let (mut absent, archives) = {
+            let head = self.head.read();
+            let absent = batch.ids().filter(|id| head.table().get(*id).is_none());
+            (absent.collect::<Vec<_>>(), Arc::clone(head.archives()))
+        };
+        absent.sort_unstable();
+        absent.dedup();
+        for id in absent {
+            // What cannot be read has lost its labels.
+            if let Ok(Some(entry)) = archives.entry(id) {
+                self.head.write().revive(&entry);
+                batch.series.push((id, entry.labels));
+            }
+        }
+    }
+
     /// Names the series of a batch that the log does not know. Retention may have let go of a series
     /// since the batch looked it up: then it gets a new number.
     fn resolve(&self, builder: BatchBuilder) -> Batch {
+        let departures = builder.departures;
         let (mut batch, named) = builder.finish();
         let mut moved = Vec::new();
         {
@@ -445,14 +461,20 @@ impl Db {
                 }
             }
         }
-        if !moved.is_empty() {
+        for (old, labels) in moved {
+            // What cannot be read now is told when it is asked for.
+            let archived = self.archived(&labels).unwrap_or_default();
             let mut head = self.head.write();
-            for (old, labels) in moved {
-                if let Some(new) = head.series_id(&labels) {
-                    batch.rename(old, new);
-                    batch.series.push((new, labels));
-                }
+            if let Some(entry) = archived {
+                head.revive(&entry);
             }
+            if let Some(new) = head.series_id(&labels) {
+                batch.rename(old, new);
+                batch.series.push((new, labels));
+            }
+        }
+        if self.live.departures.load(Ordering::Acquire) != departures {
+            self.fetch_departed(&mut batch);
         }
         batch.out_of_order = self.live.window_ms.load(Ordering::Relaxed) > 0;
         batch
@@ -483,6 +505,9 @@ pub(super) fn apply(head: &mut Head, sequence: u64, record: Record) {
             min_ms,
             max_ms,
         } => {
+            for id in &ids {
+                head.revive_id(*id);
+            }
             head.delete(&ids, min_ms, max_ms, sequence);
         }
     }
@@ -496,6 +521,7 @@ fn open_blocks(
     recovery: &mut Recovery,
 ) -> Result<Blocks, Error> {
     let mut blocks = Vec::new();
+    let is_damaged = !recovery.damages.is_empty();
     for number in std::mem::take(&mut manifest.blocks) {
         let mut report = |reason: &str| {
             recovery.damages.push(Damage {
@@ -504,7 +530,13 @@ fn open_blocks(
                 reason: reason.to_owned(),
             });
         };
-        match Block::open(disk, number, |span| head.extend(span)) {
+        let each = |span| {
+            if is_damaged {
+                head.recall(&span);
+            }
+            head.extend(span);
+        };
+        match Block::open(disk, number, each) {
             Ok((block, healed)) => {
                 if healed {
                     report("the block's directory is damaged; its pages were looked through");
@@ -523,6 +555,42 @@ fn open_blocks(
         }
     }
     Ok(Blocks::new(blocks))
+}
+
+/// Opens the archives that the manifest names. What cannot be read as one is kept aside.
+fn open_archives(
+    disk: &Arc<dyn Disk>,
+    manifest: &mut Manifest,
+    recovery: &mut Recovery,
+) -> Result<Archives, Error> {
+    let mut archives = Vec::new();
+    for number in std::mem::take(&mut manifest.archives) {
+        let mut report = |reason: &str| {
+            recovery.damages.push(Damage {
+                path: archive::path(number),
+                offset: 0,
+                reason: reason.to_owned(),
+            });
+        };
+        match Archive::open(disk, number) {
+            Ok((archive, healed)) => {
+                if healed {
+                    report("the archive's directory is damaged; its pages were looked through");
+                }
+                archives.push(Arc::new(archive));
+                manifest.archives.push(number);
+            }
+            Err(Error::Corrupt { reason, .. }) => {
+                report(&reason);
+                disk.create_dir(QUARANTINE)?;
+                let kept = format!("{QUARANTINE}/archive-{number:08}");
+                disk.rename(&archive::path(number), &kept)?;
+            }
+            Err(Error::Disk(e)) if e.is_not_found() => report("the file is missing"),
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(Archives::new(archives))
 }
 
 /// Refuses a folder that another version wrote; names the format of a new one.

@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 
+use super::archiving::Archiving;
 use super::budget::Pressure;
 use super::catalog::Name;
 use super::db::Db;
@@ -52,6 +53,7 @@ pub(super) struct Maintenance {
     pub(super) exemplars_saved: u64,
     /// Flushes whose samples are still in memory, oldest first.
     pub(super) draining: VecDeque<Draining>,
+    pub(super) archiving: Archiving,
 }
 
 /// What one call of [`Db::maintain`] did.
@@ -89,6 +91,7 @@ impl Maintenance {
             exemplars_saved,
             files,
             draining: VecDeque::new(),
+            archiving: Archiving::new(now_ms),
         }
     }
 
@@ -147,6 +150,9 @@ impl Db {
                     done.errors.push(e);
                 }
             }
+        }
+        if let Err(e) = self.archive(&mut maintenance, now_ms) {
+            done.errors.push(e);
         }
         done.synced &= !maintenance.sync_lost && self.live.volatile.load(Ordering::Relaxed) == 0;
         done
@@ -259,7 +265,7 @@ impl Db {
                 let head = self.head.read();
                 let blocks = head.blocks();
                 (
-                    blocks.bytes(),
+                    blocks.bytes() + head.archives().bytes(),
                     blocks.iter().map(|b| (b.max_ms(), b.number())).min(),
                 )
             };
@@ -269,12 +275,11 @@ impl Db {
             };
             self.drop_blocks(|block| block.number() == number)?;
         }
-        self.drop_before(cutoff_ms);
-        Ok(())
+        self.drop_before(cutoff_ms)
     }
 
     /// Lets go of what is in memory before `cutoff_ms`, and of series of which nothing is left.
-    fn drop_before(&self, cutoff_ms: i64) {
+    fn drop_before(&self, cutoff_ms: i64) -> Result<(), Error> {
         let blocks = self.head.read().blocks().span();
         let left_ms = blocks.map_or(i64::MAX, |(min, _)| min);
         let mut from = Some(0);
@@ -282,5 +287,6 @@ impl Db {
             from = self.head.write().drop_before(cutoff_ms, left_ms, id);
         }
         self.head.write().raise_min(left_ms.min(cutoff_ms));
+        self.drop_archives(left_ms)
     }
 }

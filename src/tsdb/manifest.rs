@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::archive;
 use super::batch::{SeriesId, read_id};
 use super::block;
 use super::catalog::{self, Name};
@@ -16,7 +17,7 @@ use crate::disk::Disk;
 pub(crate) const PATH: &str = "tsdb/manifest";
 
 /// The version of manifests; a newer one is refused.
-pub(crate) const VERSION: u64 = 1;
+pub(crate) const VERSION: u64 = 2;
 
 const MAGIC: u64 = u64::from_le_bytes(*b"wf-man\0\0");
 const KIND: u8 = 1;
@@ -33,6 +34,8 @@ pub(crate) struct Manifest {
     pub(crate) catalog: Vec<Name>,
     /// Numbers of blocks.
     pub(crate) blocks: Vec<u64>,
+    /// Numbers of archives, those that were written first come first. Version 1 had none.
+    pub(crate) archives: Vec<u64>,
 }
 
 impl Manifest {
@@ -82,19 +85,20 @@ impl Manifest {
 
     /// All files of the folder. Too many are as good as those that count, since of equal samples one is read.
     fn guess(disk: &Arc<dyn Disk>, root: &str) -> Result<Self, Error> {
-        let mut blocks: Vec<u64> = disk
-            .list(&format!("{root}{}", block::DIR))?
-            .iter()
-            .filter_map(|name| name.parse().ok())
-            .collect();
-        blocks.sort_unstable();
+        let numbers = |dir: &str| -> Result<Vec<u64>, Error> {
+            let files = disk.list(&format!("{root}{dir}"))?;
+            let mut numbers: Vec<u64> = files.iter().filter_map(|name| name.parse().ok()).collect();
+            numbers.sort_unstable();
+            Ok(numbers)
+        };
+        let (blocks, archives) = (numbers(block::DIR)?, numbers(archive::DIR)?);
         let mut catalog: Vec<Name> = disk
             .list(&format!("{root}{}", catalog::DIR))?
             .iter()
             .filter_map(|name| Name::parse(name))
             .collect();
         catalog.sort_unstable_by_key(|name| name.number);
-        let newest = blocks.last().copied().unwrap_or(0);
+        let newest = blocks.last().max(archives.last()).copied().unwrap_or(0);
         Ok(Self {
             // The log is read as far as it goes back: what blocks hold already is found there.
             sequence: 0,
@@ -102,6 +106,7 @@ impl Manifest {
             next_file: newest.max(catalog.last().map_or(0, |name| name.number)) + 1,
             catalog,
             blocks,
+            archives,
         })
     }
 
@@ -123,9 +128,11 @@ impl Manifest {
         for name in &self.catalog {
             put_varint(&mut bytes, name.number << 1 | u64::from(name.full));
         }
-        put_varint(&mut bytes, self.blocks.len() as u64);
-        for number in &self.blocks {
-            put_varint(&mut bytes, *number);
+        for numbers in [&self.blocks, &self.archives] {
+            put_varint(&mut bytes, numbers.len() as u64);
+            for number in numbers {
+                put_varint(&mut bytes, *number);
+            }
         }
         frame::finish(&mut bytes, start, 0, KIND, self.sequence);
         bytes
@@ -155,15 +162,22 @@ impl Manifest {
         for _ in 0..reader.count(1)? {
             manifest.blocks.push(reader.varint()?);
         }
+        if version >= 2 {
+            for _ in 0..reader.count(1)? {
+                manifest.archives.push(reader.varint()?);
+            }
+        }
         Ok((manifest, version))
     }
 
     /// Removes the files that do not count: leftovers of a crash.
     pub(crate) fn remove_leftovers(&self, disk: &Arc<dyn Disk>) -> Result<(), Error> {
-        for file in disk.list(block::DIR)? {
-            let number = file.parse().ok();
-            if !number.is_some_and(|number| self.blocks.contains(&number)) {
-                disk.remove(&format!("{}/{file}", block::DIR))?;
+        for (dir, numbers) in [(block::DIR, &self.blocks), (archive::DIR, &self.archives)] {
+            for file in disk.list(dir)? {
+                let number = file.parse().ok();
+                if !number.is_some_and(|number| numbers.contains(&number)) {
+                    disk.remove(&format!("{dir}/{file}"))?;
+                }
             }
         }
         for file in disk.list(catalog::DIR)? {
@@ -177,9 +191,26 @@ impl Manifest {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+    use crate::codec::frame::HEADER_BYTES;
     use crate::disk::memory::MemoryDisk;
+
+    /// Puts what the program wrote before there were archives in the place of a manifest that names none.
+    pub(in crate::tsdb) fn write_version_1(disk: &Arc<dyn Disk>) {
+        let manifest = Manifest::load(disk, &mut Recovery::default()).unwrap();
+        assert!(manifest.archives.is_empty());
+        let now = manifest.bytes();
+        let mut bytes = Vec::new();
+        let start = frame::begin(&mut bytes);
+        put_u64(&mut bytes, MAGIC);
+        put_varint(&mut bytes, 1);
+        bytes.extend_from_slice(&now[HEADER_BYTES + 9..now.len() - 1]);
+        frame::finish(&mut bytes, start, 0, KIND, manifest.sequence);
+        disk.replace(PATH, &bytes).unwrap();
+        let read = Manifest::load(disk, &mut Recovery::default()).unwrap();
+        assert_eq!(read, manifest);
+    }
 
     #[test]
     fn it_comes_back_and_a_damaged_one_is_guessed() {
@@ -194,17 +225,23 @@ mod tests {
                 full: true,
             }],
             blocks: vec![4, 5],
+            archives: vec![6],
         };
         manifest.store(&disk).unwrap();
         let mut recovery = Recovery::default();
         assert_eq!(Manifest::load(&disk, &mut recovery).unwrap(), manifest);
-        for file in ["tsdb/block/00000004", "tsdb/catalog/00000003.full"] {
+        for file in [
+            "tsdb/block/00000004",
+            "tsdb/catalog/00000003.full",
+            "tsdb/archive/00000006",
+        ] {
             disk.create(file).unwrap();
         }
         memory.flip_bit(PATH, 100);
         let guessed = Manifest::load(&disk, &mut recovery).unwrap();
         assert_eq!(recovery.damages.len(), 1);
-        assert_eq!((guessed.sequence, guessed.next_file), (0, 5));
+        assert_eq!((guessed.sequence, guessed.next_file), (0, 7));
+        assert_eq!(guessed.archives, [6]);
         assert_eq!(
             (guessed.blocks, guessed.catalog),
             (vec![4], manifest.catalog)

@@ -3,7 +3,8 @@
 //! A [`Db`] keeps the newest samples in memory (the head: series, open chunks, index) and in a log on a
 //! [`crate::disk::Disk`]. Now and then they are flushed into a block, an immutable file from which series are
 //! read page by page, and the log is cut; blocks are merged into longer ones and dropped when they are too old.
-//! So memory does not depend on how long samples are kept. A commit writes its batch to the log, then makes it
+//! The labels of series that have ended go to an archive. So memory depends neither on how long samples are kept nor
+//! on how many series have come and gone. A commit writes its batch to the log, then makes it
 //! visible as a whole; a start reads the catalog (labels) and the blocks' directories and replays the log.
 //! The bytes are drawn in `manual::disk_format`.
 //!
@@ -11,6 +12,8 @@
 
 mod analyze;
 mod appender;
+mod archive;
+mod archiving;
 mod batch;
 mod block;
 mod blocks;

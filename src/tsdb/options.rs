@@ -24,6 +24,9 @@ pub struct Options {
     pub checkpoint_bytes: u64,
     /// Memory is flushed at least this often while there is something to write. Default: 2 hours.
     pub checkpoint_interval_ms: i64,
+    /// A series whose samples are all in blocks leaves memory when nobody has written to it for one to two times so
+    /// long; a minute, if that is less, when memory is short. Default: 10 minutes.
+    pub idle_ms: i64,
     /// Told how far opening is.
     pub progress: Option<Arc<Progress>>,
 }
@@ -39,6 +42,7 @@ impl Default for Options {
             sync_interval_ms: 1000,
             checkpoint_bytes: 64 << 20,
             checkpoint_interval_ms: 2 * 3600 * 1000,
+            idle_ms: 10 * 60_000,
             progress: None,
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 use super::analyze::{self, Analysis, Packing};
+use super::archive::{self, Archive};
 use super::batch::SeriesId;
 use super::block::{self, Block, SeriesSpan};
 use super::blocks::Blocks;
@@ -69,6 +70,7 @@ impl ReadOnly {
             let mut recovery = Recovery::default();
             let mut head = Head::new(0);
             catalog::load(disk, &manifest.catalog, &mut head, &mut recovery)?;
+            load_archives(disk, manifest, &mut head, &mut recovery)?;
             head.resume(manifest.sequence, manifest.next_series);
             let mut blocks = Vec::new();
             for number in &manifest.blocks {
@@ -166,6 +168,45 @@ impl ReadOnly {
         }
         packing
     }
+}
+
+/// Takes all series of the archives into memory: a tool looks at each.
+fn load_archives(
+    disk: &Arc<dyn Disk>,
+    manifest: &Manifest,
+    head: &mut Head,
+    recovery: &mut Recovery,
+) -> Result<(), Error> {
+    let mut archives = Vec::new();
+    for number in &manifest.archives {
+        let mut report = |offset: u64, reason: String| {
+            recovery.damages.push(Damage {
+                path: archive::path(*number),
+                offset,
+                reason,
+            });
+        };
+        match Archive::open(disk, *number) {
+            Ok((archive, _)) => archives.push(archive),
+            Err(Error::Corrupt { offset, reason, .. }) => report(offset, reason),
+            Err(e) => return Err(e),
+        }
+    }
+    // The newest has the last word, so it comes first.
+    for archive in archives.iter().rev() {
+        let damage = archive.each(|entry| {
+            head.revive(&entry);
+            Ok(())
+        })?;
+        if let Some(Error::Corrupt { offset, reason, .. }) = damage {
+            recovery.damages.push(Damage {
+                path: archive::path(archive.number()),
+                offset,
+                reason,
+            });
+        }
+    }
+    Ok(())
 }
 
 /// The blocks of a data folder, the oldest first, and those that cannot be read. Reads their ends only.

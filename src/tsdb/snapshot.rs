@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::archive;
 use super::block::{self, Block};
 use super::catalog;
 use super::db::{Db, FORMAT, FORMAT_VERSION};
@@ -35,7 +36,7 @@ pub struct Verified {
     pub records: u64,
     /// Bytes at the end of the log that a crash had torn, or that a server is just writing; no damage.
     pub torn_bytes: u64,
-    /// Bytes of blocks and catalog that were read.
+    /// Bytes of blocks, archives and catalog that were read.
     pub bytes: u64,
     /// What is wrong.
     pub damages: Vec<Damage>,
@@ -63,15 +64,18 @@ impl Db {
 
     fn copy(&self, target: &str, manifest: &Manifest) -> Result<(), Error> {
         let disk = &self.disk;
-        for dir in ["tsdb", block::DIR, catalog::DIR, super::wal::DIR] {
+        let dirs = [block::DIR, archive::DIR, catalog::DIR, super::wal::DIR];
+        for dir in ["tsdb"].into_iter().chain(dirs) {
             disk.create_dir(&format!("{target}/{dir}"))?;
         }
         let blocks = manifest.blocks.iter().map(|number| block::path(*number));
         let catalog = manifest.catalog.iter().map(|name| name.path());
-        for path in blocks.chain(catalog) {
+        let archives = manifest.archives.iter();
+        let archives = archives.map(|number| archive::path(*number));
+        for path in blocks.chain(archives).chain(catalog) {
             copy_file(disk, &path, &format!("{target}/{path}"))?;
         }
-        for dir in [block::DIR, catalog::DIR, super::wal::DIR] {
+        for dir in dirs {
             disk.sync_dir(&format!("{target}/{dir}"))?;
         }
         let format = format!("watchfire tsdb {FORMAT_VERSION}\n");
@@ -110,6 +114,10 @@ pub fn verify(disk: &Arc<dyn Disk>) -> Result<Verified, Error> {
     verified.damages.retain(|damage| {
         damage.reason != MISSING
             || now.blocks.iter().any(|n| block::path(*n) == damage.path)
+            || now
+                .archives
+                .iter()
+                .any(|n| archive::path(*n) == damage.path)
             || now.catalog.iter().any(|name| name.path() == damage.path)
     });
     let log = consistent(disk, |manifest| {
@@ -137,6 +145,14 @@ fn verify_at(disk: &Arc<dyn Disk>, root: &str) -> Result<Verified, Error> {
         check(&path, &mut verified, |verified| {
             let checked = Block::verify(disk, &path, *number)?;
             verified.pages += checked.pages;
+            verified.bytes += checked.bytes;
+            Ok(checked.damages)
+        })?;
+    }
+    for number in &manifest.archives {
+        let path = format!("{root}{}", archive::path(*number));
+        check(&path, &mut verified, |verified| {
+            let checked = archive::verify(&*disk.open(&path)?, *number)?;
             verified.bytes += checked.bytes;
             Ok(checked.damages)
         })?;

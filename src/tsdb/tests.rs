@@ -1,5 +1,6 @@
 //! The engine as a whole, over disks that crash.
 
+mod archives;
 mod dangers;
 mod read_only;
 mod rows;

@@ -59,6 +59,7 @@ impl Run {
         let options = Options {
             segment_bytes: 700,
             checkpoint_bytes: 3000,
+            idle_ms: 0,
             ..Options::default()
         };
         Db::open(disk, options, self.now_ms.load(Ordering::Relaxed))

@@ -26,10 +26,13 @@ struct Run {
     written: BTreeSet<(usize, i64)>,
     /// Series of which something was deleted.
     touched: BTreeSet<usize>,
+    /// Series in archives, over all moments.
+    archived: u64,
 }
 
 #[test]
 fn the_engine_answers_as_the_reference_does() {
+    let mut archived = 0;
     for seed in crate::seeds(20) {
         let window = if seed.is_multiple_of(2) { WINDOW_MS } else { 0 };
         let mut run = Run {
@@ -40,14 +43,18 @@ fn the_engine_answers_as_the_reference_does() {
                 out_of_order_window_ms: window,
                 segment_bytes: 4000,
                 checkpoint_bytes: 20_000,
+                idle_ms: [600_000, 20_000, 0][(seed % 3) as usize],
                 ..Options::default()
             },
             now_ms: 1_000_000,
             written: BTreeSet::new(),
             touched: BTreeSet::new(),
+            archived: 0,
         };
         run.go();
+        archived += run.archived;
     }
+    assert!(archived > 0, "no series ever left memory");
 }
 
 impl Run {
@@ -85,6 +92,7 @@ impl Run {
                 self.seed,
                 done.errors
             );
+            self.archived += db.status().archived_series;
             match self.rng.u8(0..20) {
                 0 => {
                     self.disk.kill();

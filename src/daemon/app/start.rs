@@ -333,6 +333,7 @@ fn show_parts(
             pressure: shown.pressure(),
             refused: status.series_refused,
             series: status.series,
+            archived_series: status.archived_series,
             sample_bytes: shown.stats(0).sample_bytes,
             block_bytes: status.block_bytes,
             growth: shown.growth(limit),

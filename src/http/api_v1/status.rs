@@ -150,6 +150,7 @@ pub(super) async fn memory(state: State, params: Params) -> Result<Reply, Failur
         "sheds": sheds,
         "refusedSeries": view.refused,
         "series": view.series,
+        "archivedSeries": view.archived_series,
         "sampleBytes": view.sample_bytes,
         "blockBytes": view.block_bytes,
         "growth": growth,

@@ -9,7 +9,7 @@
 //! | exemplars: ring, 128 characters, order, feature `exemplar-storage` | as upstream |
 //! | isolation: a query sees whole batches only | as upstream; label names and values too |
 //! | label names and values | only of series with samples near the range asked for; upstream answers from whole blocks |
-//! | memory | holds labels of all series within the retention and samples since the last flush (10 minutes to 2 hours); the rest is in blocks |
+//! | memory | holds labels of series that are written to, and samples since the last flush (10 minutes to 2 hours); the rest is in blocks, and labels of series that ended 10 to 20 minutes ago are in archives, from which queries read page by page (`tsdb::tests::archives`); upstream holds two to three hours and maps the index of all blocks |
 //! | retention by time, size and percentage | by whole blocks, as upstream; blocks are of 2 h and 24 h (2 h when the retention is under 10 days); size counts blocks, catalog and log |
 //! | `/api/v1/admin/tsdb/delete_series`, `clean_tombstones` | work (`clean_tombstones` writes the blocks again that hold deleted samples); `snapshot` copies blocks and catalog to `snapshots/NAME`, reads every checksum of the copy again and answers when it is good; the copy is a data folder of ours. Upstream links files |
 //! | `/api/v1/write` | 1.0 and 2.0, snappy. 503 when the disk is full, where upstream says 500 |

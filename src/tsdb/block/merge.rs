@@ -57,7 +57,7 @@ impl Cursor {
 pub(crate) fn merge_blocks(
     blocks: &[Arc<Block>],
     mut writer: Writer,
-    deleted: impl Fn(SeriesId) -> Vec<(i64, i64, u64)>,
+    deleted: impl Fn(SeriesId) -> Result<Vec<(i64, i64, u64)>, Error>,
     go_on: impl Fn() -> bool,
 ) -> Result<bool, Error> {
     let mut cursors: Vec<Cursor> = blocks
@@ -91,7 +91,7 @@ pub(crate) fn merge_blocks(
                 runs.extend(of_block);
             }
         }
-        let deleted = deleted(id);
+        let deleted = deleted(id)?;
         let is_deleted = |run: usize, ms: i64| {
             let through = origins.get(run).copied().unwrap_or(0);
             deleted

@@ -86,11 +86,11 @@ fn merging_joins_series_and_leaves_out_what_is_deleted() {
     let writer = Writer::create(&disk, merged).unwrap();
     // Only the older block is older than the deletion.
     let deleted = |id| {
-        if id == 70 {
+        Ok(if id == 70 {
             vec![(15_000, 2_000_000, 15)]
         } else {
             Vec::new()
-        }
+        })
     };
     merge_blocks(&blocks, writer, deleted, || true).unwrap();
     let (block, spans, _) = open(&disk, 3);

@@ -1,7 +1,7 @@
 //! A sorted list of series numbers. Numbers come mostly in rising order and often in stretches, so a list is a
 //! string of stretches in one or two bytes each.
 
-use crate::codec::{Reader, put_varint};
+use crate::codec::{Error, Reader, put_varint};
 use crate::tsdb::batch::SeriesId;
 
 /// Numbers that came out of order are merged in when there are more than this, and more than an eighth.
@@ -63,13 +63,55 @@ impl List {
         self.length = 1;
     }
 
+    /// Appends what [`Self::read`] reads: stretches as in memory, up to the end.
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
+        let sorted: Self;
+        let list = if self.strays.is_some() {
+            sorted = self.iter().collect();
+            &sorted
+        } else {
+            self
+        };
+        out.extend_from_slice(&list.bytes);
+        if list.length > 0 {
+            put_run(out, list.start - list.end, list.length);
+        }
+    }
+
+    /// Reads a list that takes all of `bytes`.
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, Error> {
+        let mut reader = Reader::new(bytes);
+        let (mut list, mut end) = (Self::default(), 0u64);
+        let mut before_last = 0;
+        while !reader.is_empty() {
+            before_last = bytes.len() - reader.rest().len();
+            list.end = end as SeriesId;
+            let head = reader.varint()?;
+            let length = if head & 1 == 1 {
+                reader.varint()?.saturating_add(2)
+            } else {
+                1
+            };
+            let start = end.saturating_add(head >> 1);
+            end = start.saturating_add(length);
+            if end > u64::from(SeriesId::MAX) {
+                return Err(Error::Invalid("list of series"));
+            }
+            list.start = start as SeriesId;
+            list.length = length as u32;
+            list.count += list.length;
+        }
+        list.bytes = bytes.get(..before_last).unwrap_or_default().to_vec();
+        Ok(list)
+    }
+
     /// Takes numbers out, of which `gone` says.
     pub(crate) fn remove(&mut self, gone: impl Fn(SeriesId) -> bool) {
         *self = self.iter().filter(|id| !gone(*id)).collect();
     }
 
-    /// Stretches in order, without strays.
-    fn runs(&self) -> impl Iterator<Item = (SeriesId, u32)> + '_ {
+    /// Stretches in order, each with its length; without what came out of order.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = (SeriesId, u32)> + '_ {
         let mut reader = Reader::new(&self.bytes);
         let mut end: SeriesId = 0;
         let mut last = (self.length > 0).then_some((self.start, self.length));
@@ -165,6 +207,11 @@ mod tests {
                 }
             }
             prop_assert_eq!(list.iter().collect::<Vec<_>>(), set.iter().copied().collect::<Vec<_>>());
+            let mut bytes = Vec::new();
+            list.put(&mut bytes);
+            let read = List::read(&bytes).unwrap();
+            prop_assert_eq!(read.len(), list.len());
+            prop_assert!(read.iter().eq(set.iter().copied()));
             list.remove(|id| id % gone == 0);
             set.retain(|id| id % gone != 0);
             prop_assert_eq!(list.len(), set.len());
@@ -174,6 +221,15 @@ mod tests {
                 list.retain(&mut found, inside);
                 let expected: Vec<u32> = asked.iter().copied().filter(|id| set.contains(id) == inside).collect();
                 prop_assert_eq!(found, expected);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_list_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..12)) {
+            if let Ok(list) = List::read(&bytes) {
+                prop_assert!(list.iter().take(1000).is_sorted());
             }
         }
     }

@@ -4,6 +4,7 @@
 //! the log go through the same [`Head::apply`]. It writes nothing to the disk; blocks are read only to
 //! compare a sample with what is there.
 
+mod archived;
 mod exemplars;
 mod index;
 mod list;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::archive::Archives;
 use super::batch::{Batch, SeriesId};
 use super::block::SeriesSpan;
 use super::blocks::Blocks;
@@ -28,6 +30,7 @@ use crate::storage::AppendError;
 
 pub(crate) use exemplars::{Exemplars, check_order};
 pub(crate) use index::{Index, PairId, Values};
+pub(crate) use list::List;
 pub(crate) use save::{LoadedPairs, PairTexts};
 pub(crate) use series::{Fresh, Pushed, Series, Tombstone};
 pub(crate) use stats::Largest;
@@ -50,7 +53,11 @@ pub(crate) struct Head {
     table: Table,
     index: Index,
     blocks: Arc<Blocks>,
-    /// How often the blocks have changed.
+    /// Labels of series that have ended.
+    archives: Arc<Archives>,
+    /// Some series has deleted times, or had them since the start.
+    has_tombstones: bool,
+    /// How often blocks or archives have changed.
     generation: u64,
     exemplars: Exemplars,
     metadata: BTreeSet<Arc<Metadata>>,
@@ -112,6 +119,7 @@ pub(crate) struct Applied {
 pub(crate) struct Pin {
     pub(crate) sequence: u64,
     pub(crate) blocks: Arc<Blocks>,
+    pub(crate) archives: Arc<Archives>,
     generation: u64,
 }
 
@@ -121,6 +129,8 @@ impl Head {
             table: Table::default(),
             index: Index::default(),
             blocks: Arc::default(),
+            archives: Arc::default(),
+            has_tombstones: false,
             generation: 0,
             exemplars: Exemplars::new(exemplars_max),
             metadata: BTreeSet::new(),
@@ -152,7 +162,7 @@ impl Head {
         self.generation
     }
 
-    /// Whether some reader still reads from a list of blocks before a generation.
+    /// Whether some reader still reads from a list of blocks or archives before a generation.
     pub(crate) fn reads_before(&self, generation: u64) -> bool {
         let readers = self.readers.lock();
         let oldest = readers.generations.first_key_value();
@@ -204,6 +214,7 @@ impl Head {
         Pin {
             sequence: self.sequence,
             blocks: Arc::clone(&self.blocks),
+            archives: Arc::clone(&self.archives),
             generation: self.generation,
         }
     }
@@ -397,6 +408,7 @@ impl Head {
         if self.table.get(id).is_none() {
             let pairs = self.index.acquire(labels);
             self.define_pairs(id, &pairs);
+            self.restore_archived(id);
         }
         if let Some(series) = self.table.get_mut(id) {
             series.state.logged = true;
@@ -455,11 +467,14 @@ impl Head {
         sequence: u64,
     ) -> usize {
         self.sequence = self.sequence.max(sequence);
+        self.has_tombstones = true;
         ids.iter()
             .filter(|id| {
-                self.table
-                    .get_mut(**id)
-                    .is_some_and(|series| series.delete(min_ms, max_ms, sequence))
+                let is_archived = self.is_archived(**id);
+                self.table.get_mut(**id).is_some_and(|series| {
+                    series.state.archived |= is_archived;
+                    series.delete(min_ms, max_ms, sequence)
+                })
             })
             .count()
     }
@@ -534,6 +549,7 @@ impl Head {
             {
                 let limit = series.limit(sequence);
                 series.flushed(limit);
+                series.state.idle = false;
             }
         }
         next

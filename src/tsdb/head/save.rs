@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use super::index::{PairId, PairIds};
 use super::series::Tombstone;
 use super::{Head, SERIES_PER_LOCK};
-use crate::codec::{Error, Reader, put_str, put_varint, put_zigzag};
+use crate::codec::{Error, Reader, put_str, put_varint};
 use crate::model::Metadata;
 use crate::tsdb::batch::{SeriesId, read_id};
 use crate::tsdb::wire;
@@ -60,12 +60,7 @@ impl SavedSeries {
         }
         put_varint(out, self.tombstones.len() as u64);
         for tombstone in &self.tombstones {
-            put_zigzag(out, tombstone.min_ms);
-            put_zigzag(out, tombstone.max_ms);
-            put_varint(
-                out,
-                tombstone.sequence << 1 | u64::from(tombstone.is_revived),
-            );
+            tombstone.put(out);
         }
     }
 }
@@ -197,14 +192,7 @@ impl Head {
         };
         let mut tombstones = Vec::new();
         for _ in 0..reader.count(3)? {
-            let (min_ms, max_ms) = (reader.zigzag()?, reader.zigzag()?);
-            let said = reader.varint()?;
-            tombstones.push(Tombstone {
-                min_ms,
-                max_ms,
-                sequence: said >> 1,
-                is_revived: said & 1 == 1,
-            });
+            tombstones.push(Tombstone::read(reader)?);
         }
         if self.table.get(id).is_none() {
             for pair in &of_series {
@@ -215,8 +203,12 @@ impl Head {
         if let Some(metadata) = metadata {
             self.set_metadata(id, metadata);
         }
+        // Only deleted times could tell an archive's word from this one's.
+        let is_archived = !tombstones.is_empty() && self.is_archived(id);
+        self.has_tombstones |= !tombstones.is_empty();
         if let Some(series) = self.table.get_mut(id) {
             series.set_tombstones(tombstones);
+            series.state.archived |= is_archived;
             series.state.logged = true;
             series.state.saved = true;
         }

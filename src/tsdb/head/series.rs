@@ -2,8 +2,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::same_but_hint;
-use crate::model::{Metadata, Sample, SampleValue};
+use crate::codec::{Error, Reader, put_varint, put_zigzag};
+use crate::model::{Labels, Metadata, Sample, SampleValue};
 use crate::storage::read_hints::with_read_hint;
+use crate::tsdb::archive::Entry;
 use crate::tsdb::batch::{SeriesId, stale_float_histogram, stale_histogram};
 use crate::tsdb::blocks::Blocks;
 use crate::tsdb::chunk::{Chunk, FloatTail, OpenChunk, Samples};
@@ -37,6 +39,11 @@ pub(crate) struct SeriesState {
     pub(crate) indexed: bool,
     /// Retention has looked at it and found nothing left: it goes next time, unless something comes.
     pub(crate) doomed: bool,
+    /// Nobody has written to it for a while, and blocks have all its samples: it goes to an archive next time, unless
+    /// something comes.
+    pub(crate) idle: bool,
+    /// Some archive has it, with what was known when it last went there.
+    pub(super) archived: bool,
     /// Labels, metadata and tombstones are as in the catalog.
     pub(super) saved: bool,
     /// Where the newest sample in order is.
@@ -114,8 +121,26 @@ pub(crate) struct Tombstone {
 }
 
 impl Tombstone {
-    const fn covers(&self, from: i64, to: i64) -> bool {
+    pub(crate) const fn covers(&self, from: i64, to: i64) -> bool {
         self.min_ms <= from && self.max_ms >= to
+    }
+
+    /// Appends what [`Self::read`] reads.
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
+        put_zigzag(out, self.min_ms);
+        put_zigzag(out, self.max_ms);
+        put_varint(out, self.sequence << 1 | u64::from(self.is_revived));
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        let (min_ms, max_ms) = (reader.zigzag()?, reader.zigzag()?);
+        let said = reader.varint()?;
+        Ok(Self {
+            min_ms,
+            max_ms,
+            sequence: said >> 1,
+            is_revived: said & 1 == 1,
+        })
     }
 }
 
@@ -470,6 +495,7 @@ impl Series {
         }
         extra.late.retain(|ms, _| !(min_ms..=max_ms).contains(ms));
         self.state.saved = false;
+        self.state.idle = false;
         true
     }
 
@@ -498,6 +524,7 @@ impl Series {
     pub(super) fn set_metadata(&mut self, metadata: Arc<Metadata>) {
         self.extra.get_or_insert_default().metadata = Some(metadata);
         self.state.saved = false;
+        self.state.idle = false;
     }
 
     /// First and last time of its samples, deleted ones included.
@@ -520,6 +547,34 @@ impl Series {
                 Last::Stored
             };
         }
+    }
+
+    /// Takes over what an archive has of it.
+    pub(super) fn restore(&mut self, entry: &Entry) {
+        self.set_tombstones(entry.tombstones.clone());
+        self.extend(entry.first_ms, entry.last_ms, entry.is_histogram);
+        if let Some(metadata) = &entry.metadata {
+            self.set_metadata(Arc::clone(metadata));
+        }
+        self.state.archived = true;
+    }
+
+    /// What an archive shall have of it.
+    pub(super) fn to_entry(&self, id: SeriesId, labels: Labels) -> Entry {
+        Entry {
+            id,
+            labels,
+            first_ms: self.first_ms,
+            last_ms: self.newest_ms,
+            is_histogram: matches!(self.state.last, Last::Histogram | Last::StoredHistogram),
+            metadata: self.metadata().cloned(),
+            tombstones: self.tombstones().to_vec(),
+        }
+    }
+
+    /// Whether blocks have all its samples.
+    pub(super) fn is_settled(&self) -> bool {
+        self.state.indexed && self.span().is_some() && !self.has_samples()
     }
 
     /// Whether it may have visible samples in a range; deleted stretches count only when they cover all.
@@ -658,7 +713,11 @@ impl Series {
         }
         self.tidy();
         let is_gone = match self.span() {
-            Some((from, to)) => to < left_ms && !in_memory || self.is_empty_between(from, to),
+            // What an archive has would show again: it is told there that all is deleted.
+            Some((from, to)) => {
+                to < left_ms && !in_memory
+                    || self.is_empty_between(from, to) && !self.state.archived
+            }
             None => true,
         };
         if !is_gone {
@@ -711,7 +770,7 @@ impl Fresh {
     }
 
     /// Hands the samples over in the order of their times.
-    pub(crate) fn each(self, mut take: impl FnMut(&Sample)) -> Result<(), crate::codec::Error> {
+    pub(crate) fn each(self, mut take: impl FnMut(&Sample)) -> Result<(), Error> {
         let mut late = self.late.into_iter().peekable();
         for chunk in self.in_order {
             for sample in Samples::new(chunk, u32::MAX) {

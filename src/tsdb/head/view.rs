@@ -5,6 +5,7 @@ use std::vec;
 use super::series::{Limit, Series, Tombstone};
 use crate::model::Sample;
 use crate::storage;
+use crate::tsdb::archive::Entry;
 use crate::tsdb::batch::SeriesId;
 use crate::tsdb::block::{Block, Found, RunSamples};
 use crate::tsdb::blocks::{Blocks, is_hidden};
@@ -109,6 +110,21 @@ impl SeriesView {
             peeked: None,
             tombstones: series.tombstones().to_vec(),
             has_newest: (min_ms..=max_ms).contains(&limit.newest_ms),
+            min_ms,
+            max_ms,
+        }
+    }
+
+    /// What a reader sees of a series that an archive has.
+    pub(crate) fn archived(entry: &Entry, blocks: &Blocks, min_ms: i64, max_ms: i64) -> Self {
+        Self {
+            id: entry.id,
+            blocks: blocks.between(min_ms.max(entry.first_ms), max_ms.min(entry.last_ms)),
+            pending: VecDeque::new(),
+            open: Vec::new(),
+            peeked: None,
+            tombstones: entry.tombstones.clone(),
+            has_newest: (min_ms..=max_ms).contains(&entry.last_ms),
             min_ms,
             max_ms,
         }

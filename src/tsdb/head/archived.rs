@@ -1,0 +1,149 @@
+//! How series that have ended leave memory, and how they come back.
+
+use std::sync::Arc;
+
+use super::{Head, SERIES_PER_LOCK};
+use crate::tsdb::archive::{Archives, Entry};
+use crate::tsdb::batch::SeriesId;
+use crate::tsdb::block::SeriesSpan;
+
+impl Head {
+    pub(crate) const fn archives(&self) -> &Arc<Archives> {
+        &self.archives
+    }
+
+    /// Shows other archives from now on; who has pinned the list before keeps it. Returns the generation of the new
+    /// list.
+    pub(crate) fn set_archives(&mut self, archives: Archives) -> u64 {
+        self.archives = Arc::new(archives);
+        self.generation += 1;
+        self.generation
+    }
+
+    /// Counts the samples of archived series among all samples, as far as blocks go back.
+    pub(crate) fn extend_to_archives(&mut self) {
+        if let Some((first_ms, last_ms)) = self.archives.span()
+            && let Some((left_ms, _)) = self.blocks.span()
+            && last_ms >= left_ms
+        {
+            self.widen(first_ms.max(left_ms));
+            self.widen(last_ms);
+        }
+    }
+
+    /// Whether deleted times may hide what archives say of a series.
+    pub(crate) fn has_tombstones(&self) -> bool {
+        self.has_tombstones || self.archives.has_tombstones()
+    }
+
+    /// Whether some archive has a series.
+    pub(super) fn is_archived(&self, id: SeriesId) -> bool {
+        // What cannot be read is told when it is asked for.
+        matches!(self.archives.entry(id), Ok(Some(_)))
+    }
+
+    /// Takes a series back that has its labels again: what an archive has of it, if one has.
+    pub(super) fn restore_archived(&mut self, id: SeriesId) {
+        let Ok(Some(entry)) = self.archives.entry(id) else {
+            return;
+        };
+        self.restore_entry(id, &entry);
+    }
+
+    fn restore_entry(&mut self, id: SeriesId, entry: &Entry) {
+        self.has_tombstones |= !entry.tombstones.is_empty();
+        if let Some(metadata) = &entry.metadata {
+            self.set_metadata(id, (**metadata).clone());
+        }
+        let Some(series) = self.table.get_mut(id) else {
+            return;
+        };
+        series.restore(entry);
+        if !series.state.indexed {
+            series.state.indexed = true;
+            self.list(id);
+        }
+    }
+
+    /// Takes a series from an archive into memory, unless it is there. The log does not name it yet.
+    pub(crate) fn revive(&mut self, entry: &Entry) {
+        if self.table.get(entry.id).is_some() {
+            return;
+        }
+        let pairs = self.index.acquire(&entry.labels);
+        self.define_pairs(entry.id, &pairs);
+        self.restore_entry(entry.id, entry);
+    }
+
+    /// As [`Self::revive`] of the series under a number.
+    pub(crate) fn revive_id(&mut self, id: SeriesId) {
+        if self.table.get(id).is_none()
+            && let Ok(Some(entry)) = self.archives.entry(id)
+        {
+            self.revive(&entry);
+        }
+    }
+
+    /// Takes a series back that an archive knows, when a block has more of it: what the catalog had to say is lost.
+    pub(crate) fn recall(&mut self, span: &SeriesSpan) {
+        if self.table.get(span.id).is_none()
+            && let Ok(Some(entry)) = self.archives.entry(span.id)
+            && entry.last_ms < span.last_ms
+        {
+            self.revive(&entry);
+        }
+    }
+
+    /// Keeps a series in memory that somebody is about to write to.
+    pub(crate) fn wake(&mut self, id: SeriesId) {
+        if let Some(series) = self.table.get_mut(id) {
+            series.state.idle = false;
+        }
+    }
+
+    /// Looks at the next series from number `from` on: those whose samples are all in blocks are marked or, when they
+    /// were before, returned. Returns where to go on, too.
+    pub(crate) fn find_idle(&mut self, from: SeriesId) -> (Vec<Entry>, Option<SeriesId>) {
+        let (ids, next) = self.table.ids_from(from, SERIES_PER_LOCK);
+        let mut idle = Vec::new();
+        for id in ids {
+            let Some(series) = self.table.get_mut(id) else {
+                continue;
+            };
+            if series.is_settled() && std::mem::replace(&mut series.state.idle, true) {
+                idle.push(id);
+            }
+        }
+        (self.settled(&idle), next)
+    }
+
+    /// What an archive shall have of some series; those that are not settled are left out. They are marked.
+    pub(crate) fn settled(&mut self, ids: &[SeriesId]) -> Vec<Entry> {
+        let mut found = Vec::with_capacity(ids.len());
+        for id in ids {
+            let Some(labels) = self.labels(*id) else {
+                continue;
+            };
+            if let Some(series) = self.table.get_mut(*id)
+                && series.is_settled()
+            {
+                series.state.idle = true;
+                found.push(series.to_entry(*id, labels));
+            }
+        }
+        found
+    }
+
+    /// Lets go of series that are in an archive, but for those to which something has come since.
+    pub(crate) fn let_go(&mut self, ids: &[SeriesId]) {
+        let gone: Vec<SeriesId> = ids
+            .iter()
+            .copied()
+            .filter(|id| {
+                let series = self.table.get(*id);
+                series.is_some_and(|series| series.state.idle && series.is_settled())
+            })
+            .collect();
+        self.remove(&gone);
+    }
+}
