@@ -37,6 +37,9 @@
 //! | before | 0.84, 0.78, 0.77 | 0.79 |
 //! | log read ahead, catalog hashed in order, integers eight bytes at once | 0.48, 0.55, 0.53 | 0.58 |
 //!
+//! With all of this and no compiler running, `restart.py` of the bench, ours and then Prometheus 3.5.3: 0.45 s until data answers against
+//! 8.83 s, 0.7 against 12.1 processor seconds, 168 against 983 MB at most; neither lost a sample.
+//!
 //! Where the processor's time went before: 52 % catalog (half of it the hash table of labels), 15 % directories of blocks, 33 % log.
 //!
 //! Anonymous memory per scraped series at 15 s after a minute, as the difference of 150 and 50 targets of 1,000 series: 385 bytes, and
