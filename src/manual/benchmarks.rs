@@ -49,6 +49,9 @@
 //! A million series at 15 s showed its peak, a third above what stays, during the first minute: pages that were fetched and unpacked
 //! waited for their turn while the processor was busy creating series.
 //!
+//! Since pages wait packed and lists are shared, `ingest.py --targets 1000 --seconds 60`, no compiler running: 389 bytes per series at most, 380 at
+//! the end, program included. Before both it was 653.
+//!
 //! An idle server, without configuration: 20.3 MB two seconds after its start, 11.7 MB after eight. Half of the former are pages of
 //! code, of which the system maps sixteen for each that is touched; they are given back when the start is over.
 //!
