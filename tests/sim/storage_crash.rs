@@ -41,9 +41,6 @@ struct Run {
     doubtful: Samples,
     /// What was deleted: it may turn up after a power cut.
     deleted: Samples,
-    /// What flipped bits have hidden, or was deleted before they hit the record of that: it may turn up when what is
-    /// damaged is written anew.
-    hidden: Samples,
     power_was_cut: bool,
     /// All that was ever appended.
     written: Samples,
@@ -84,7 +81,6 @@ fn run(seed: u64) {
         volatile: false,
         doubtful: Samples::new(),
         deleted: Samples::new(),
-        hidden: Samples::new(),
         power_was_cut: false,
         written: Samples::new(),
         batches: Vec::new(),
@@ -143,8 +139,6 @@ impl Run {
             }
             if !self.disk.stopped() {
                 let found = dump(&db);
-                let is_back = |key: &Key, bits: &mut u64| found.get(key) == Some(bits);
-                self.visible.extend(self.hidden.extract_if(.., is_back));
                 let difference = difference(&found, &self.visible);
                 assert_eq!(difference, None, "{}: while running", self.name());
             }
@@ -377,10 +371,6 @@ impl Run {
                     batch.len()
                 );
             }
-        }
-        if self.mode == Mode::BitFlips {
-            self.hidden.clone_from(&self.written);
-            self.hidden.retain(|key, _| !found.contains_key(key));
         }
         db.sync_now().unwrap();
         drop(db);
