@@ -88,8 +88,13 @@ proptest::proptest! {
                 ("tanh", tanh(x), x.tanh()), ("asinh", asinh(x), x.asinh()), ("acosh", acosh(x), x.acosh()),
                 ("pow", pow(x, y), x.powf(y)), ("atan2", atan2(x, y), x.atan2(y)),
             ];
+            // compat: Go takes the arc sine from the root of 1 - x*x, and the arc cosine from that. The rounding of x*x,
+            // at most 2^-54 below one, weighs the more the nearer x is to one: half of it by that root.
+            let lost = if x.abs() < 1.0 { f64::EPSILON / 8.0 / (1.0 - x * x).sqrt() } else { 0.0 };
             for (name, got, want) in pairs {
-                let close = (got - want).abs() <= 1e-13 * want.abs().max(1e-2) || (got.is_nan() && want.is_nan()) || got == want;
+                let of_rounding = if matches!(name, "asin" | "acos") { lost } else { 0.0 };
+                let allowed = 1e-13 * want.abs().max(1e-2) + of_rounding;
+                let close = (got - want).abs() <= allowed || (got.is_nan() && want.is_nan()) || got == want;
                 assert!(!usual || close, "{name} of {x:e}, {y:e} is {got:e}, not about {want:e}");
             }
         }
