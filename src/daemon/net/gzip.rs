@@ -44,7 +44,7 @@ pub(super) fn claimed_bytes(packed: &[u8]) -> Option<usize> {
 }
 
 /// Unpacks what is one good member, as nearly all answers are, several times as fast as piece by piece. `None` when it
-/// may be anything else; then the other way decides.
+/// may be anything else; then the other way decides. Size and checksum are those that the member tells.
 fn at_once(packed: &[u8], limit: u64, buffer: &mut Vec<u8>) -> Option<usize> {
     let length = claimed_bytes(packed)?;
     let is_plausible = packed.len() >= FRAME_BYTES
@@ -194,9 +194,31 @@ mod tests {
             if let Some(cut) = cut {
                 packed.truncate(cut.index(packed.len() + 1));
             }
-            let (fast, slow) = both(&packed, limit);
-            prop_assert_eq!(fast, slow);
+            match (both(&packed, limit), members.as_slice()) {
+                // See `a_reserved_length_is_held_to_the_checksum`.
+                ((Ok(fast), Err(_)), [(body, _)]) => prop_assert_eq!(&fast, body),
+                ((fast, slow), _) => prop_assert_eq!(fast, slow),
+            }
         }
+    }
+
+    /// The two symbols after that of the longest length are reserved. The fast decoder takes them for it where the
+    /// other refuses them; the checksum tells whether that was meant.
+    #[test]
+    fn a_reserved_length_is_held_to_the_checksum() {
+        let mut packed = *b"\x1f\x8b\x08\0\0\0\0\0\0\xff\x4b\x4c\x4c\x4a\x1c\x45\xa3\x21\x30\x1a\x02\xa3\x21\x40\xcb\x10\0\0\
+                            \x70\x1b\x33\x63\x68\x04\0\0";
+        let body = b"aab".repeat(376);
+        assert_eq!(
+            both(&packed, u64::MAX),
+            (Ok(body.clone()), Ok(body.clone()))
+        );
+        packed[15] ^= 0b10;
+        let (fast, slow) = both(&packed, u64::MAX);
+        assert_eq!(fast, Ok(body));
+        assert_eq!(slow, Err("gzip: corrupt deflate stream".to_owned()));
+        packed[28] ^= 1;
+        assert!(both(&packed, u64::MAX).0.is_err());
     }
 
     #[test]
