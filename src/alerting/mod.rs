@@ -29,6 +29,6 @@ pub use route::{GroupBy, Route, RouteOptions, RouteTree, label_set_text};
 pub use router::Router;
 pub use silence::{Silence, SilenceLimits, SilenceNote, SilenceState, Silences};
 pub use time_interval::{
-    DayOfMonthRange, Location, MonthRange, NamedInterval, TimeInterval, TimeRange, WeekdayRange,
-    YearRange,
+    DayOfMonthRange, Location, MonthRange, NamedInterval, TimeInterval, TimeRange, WEEKDAYS,
+    WeekdayRange, YearRange,
 };

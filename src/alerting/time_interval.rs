@@ -164,7 +164,8 @@ pub struct YearRange {
     pub end: i32,
 }
 
-const DAYS: [&str; 7] = [
+/// The days of the week as they are written, from 0.
+pub const WEEKDAYS: [&str; 7] = [
     "sunday",
     "monday",
     "tuesday",
@@ -193,7 +194,8 @@ impl FromStr for WeekdayRange {
     type Err = Error;
     fn from_str(text: &str) -> Result<Self, Error> {
         let (begin, end) = range(text, |member| {
-            position(&DAYS, member).ok_or_else(|| bad(format!("{member} is not a valid weekday")))
+            position(&WEEKDAYS, member)
+                .ok_or_else(|| bad(format!("{member} is not a valid weekday")))
         })?;
         if begin > end {
             return Err(bad("start day cannot be before end day"));

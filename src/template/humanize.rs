@@ -21,6 +21,19 @@ const LARGE: [&str; 8] = ["k", "M", "G", "T", "P", "E", "Z", "Y"];
 const SMALL: [&str; 8] = ["m", "u", "n", "p", "f", "a", "z", "y"];
 const BINARY: [&str; 8] = ["ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi"];
 
+/// A number below one as one from one on, as far as there are prefixes.
+fn enlarged(mut v: f64) -> (f64, &'static str) {
+    let mut prefix = "";
+    for p in SMALL {
+        if v.abs() >= 1.0 {
+            break;
+        }
+        prefix = p;
+        v *= 1000.0;
+    }
+    (v, prefix)
+}
+
 fn four(v: f64) -> String {
     float_general(v, 4)
 }
@@ -40,13 +53,7 @@ pub(super) fn humanize(mut v: f64) -> String {
             v /= 1000.0;
         }
     } else {
-        for p in SMALL {
-            if v.abs() >= 1.0 {
-                break;
-            }
-            prefix = p;
-            v *= 1000.0;
-        }
+        (v, prefix) = enlarged(v);
     }
     format!("{}{prefix}", four(v))
 }
@@ -100,14 +107,7 @@ pub(super) fn humanize_duration(mut v: f64) -> String {
             format!("{sign}{}s", four(v))
         };
     }
-    let mut prefix = "";
-    for p in SMALL {
-        if v.abs() >= 1.0 {
-            break;
-        }
-        prefix = p;
-        v *= 1000.0;
-    }
+    let (v, prefix) = enlarged(v);
     format!("{}{prefix}s", four(v))
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::function::Kind;
 use super::value::Value;
-use crate::text::gofmt;
+use crate::text::gofmt::{self, special};
 use crate::text::quote::quote;
 
 /// The longest text one call may print; beyond it the call fails. Upstream has no such bound.
@@ -684,18 +684,6 @@ fn hex_form(v: f64, precision: Option<usize>) -> String {
         mantissa >> 52,
         exponent.abs()
     )
-}
-
-fn special(v: f64) -> Option<&'static str> {
-    if v.is_nan() {
-        Some("NaN")
-    } else if v == f64::INFINITY {
-        Some("+Inf")
-    } else if v == f64::NEG_INFINITY {
-        Some("-Inf")
-    } else {
-        None
-    }
 }
 
 /// Go's `%e`: at least two exponent digits.

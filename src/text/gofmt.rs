@@ -65,7 +65,8 @@ pub fn float_e(v: f64) -> String {
     go_exponent(&shortest_scientific(v))
 }
 
-fn special(v: f64) -> Option<&'static str> {
+/// What Go prints for a number without digits; `None` for others.
+pub(crate) fn special(v: f64) -> Option<&'static str> {
     if v.is_nan() {
         Some("NaN")
     } else if v == f64::INFINITY {

@@ -6,6 +6,7 @@
 
 pub mod duration;
 pub mod gofmt;
+pub mod header;
 pub mod quote;
 pub mod regex;
 pub mod suggest;

@@ -11,10 +11,8 @@ use watchfire::alerting::receivers::{
     EmailMessage, HttpReply, HttpRequest, Integration, NotifyContext, Outgoing, Progress, Reply,
     Stage,
 };
-use watchfire::alerting::router::{
-    IntegrationOptions, ReceiverOptions, Router, RouterConfig, RouterOptions,
-};
-use watchfire::alerting::{Action, Notification, RouteTree, Verdict, templates};
+use watchfire::alerting::router::{Router, RouterOptions};
+use watchfire::alerting::{Action, Notification, Verdict, templates};
 use watchfire::config::alertmanager::{self, AlertmanagerConfig};
 use watchfire::disk::memory::MemoryDisk;
 use watchfire::model::{Alert, Labels};
@@ -94,31 +92,11 @@ struct World {
 
 impl World {
     fn new(config: &AlertmanagerConfig) -> Self {
-        let receivers = config.receivers.iter().map(|receiver| ReceiverOptions {
-            name: receiver.name.clone(),
-            integrations: receiver
-                .integrations
-                .iter()
-                .map(|integration| IntegrationOptions {
-                    kind: integration.kind.to_owned(),
-                    index: integration.index,
-                    send_resolved: integration.send_resolved,
-                })
-                .collect(),
-        });
-        let router_config = RouterConfig {
-            tree: RouteTree::new(&config.route),
-            inhibit_rules: config.inhibit_rules.clone(),
-            time_intervals: config.time_intervals.clone(),
-            receivers: receivers.collect(),
-            resolve_timeout: config.resolve_timeout,
-            fallbacks: BTreeMap::new(),
-        };
         let router = Router::open(
             Arc::new(MemoryDisk::new()),
             "router",
             RouterOptions::default(),
-            router_config,
+            config.router(),
             WallTime::parse_rfc3339(START).unwrap(),
         )
         .unwrap();

@@ -203,10 +203,7 @@ impl Mattermost {
     ) -> Progress {
         let outcome = match status::check(reply, &[], ctx.now, status::body_text) {
             Ok(_) => Outcome::delivered(),
-            Err(outcome) => {
-                let channel = Render::new(ctx, notification).text(&self.channel);
-                name_channel(outcome, &channel.unwrap_or_default())
-            }
+            Err(outcome) => name_channel(outcome, ctx, notification, &self.channel),
         };
         Progress::Finished(outcome)
     }

@@ -157,10 +157,7 @@ impl RocketChat {
             Ok(reply) => judge(&reply),
             Err(outcome) => outcome,
         };
-        let channel = Render::new(ctx, notification)
-            .text(&self.channel)
-            .unwrap_or_default();
-        Progress::Finished(name_channel(outcome, &channel))
+        Progress::Finished(name_channel(outcome, ctx, notification, &self.channel))
     }
 }
 

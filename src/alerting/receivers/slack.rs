@@ -302,10 +302,7 @@ impl Slack {
             Ok(reply) => self.accepted(&reply),
             Err(outcome) => outcome,
         };
-        let channel = Render::new(ctx, notification)
-            .text(&self.channel)
-            .unwrap_or_default();
-        Progress::Finished(name_channel(outcome, &channel))
+        Progress::Finished(name_channel(outcome, ctx, notification, &self.channel))
     }
 
     /// Slack says "no" with status 200 too.
@@ -357,12 +354,19 @@ impl Slack {
     }
 }
 
-/// compat: reasons name the channel.
-pub(super) fn name_channel(mut outcome: Outcome, channel: &str) -> Outcome {
+/// compat: reasons name the channel, of which the template is given.
+pub(super) fn name_channel(
+    mut outcome: Outcome,
+    ctx: &NotifyContext<'_>,
+    notification: &Notification,
+    channel: &str,
+) -> Outcome {
+    let channel = Render::new(ctx, notification).text(channel);
+    let channel = channel.unwrap_or_default();
     match &mut outcome.verdict {
         Verdict::Delivered => {}
         Verdict::Retry { reason, .. } | Verdict::GiveUp { reason } => {
-            *reason = format!("channel {}: {reason}", quote(channel));
+            *reason = format!("channel {}: {reason}", quote(&channel));
         }
     }
     outcome

@@ -65,24 +65,25 @@ pub(super) fn number(expr: &Expr) -> Option<f64> {
     }
 }
 
+/// Whether an aggregation has the unit of what it aggregates.
+pub(super) const fn keeps_unit(op: AggregateOp) -> bool {
+    matches!(
+        op,
+        AggregateOp::Sum
+            | AggregateOp::Avg
+            | AggregateOp::Min
+            | AggregateOp::Max
+            | AggregateOp::Topk
+            | AggregateOp::Bottomk
+    )
+}
+
 /// Goes down through parentheses, arithmetic with numbers, and aggregations that keep the unit.
 pub(super) fn core(mut expr: &Expr) -> &Expr {
     loop {
         expr = expr.unwrap_parens();
         expr = match expr {
-            Expr::Aggregate(aggregate)
-                if matches!(
-                    aggregate.op,
-                    AggregateOp::Sum
-                        | AggregateOp::Avg
-                        | AggregateOp::Min
-                        | AggregateOp::Max
-                        | AggregateOp::Topk
-                        | AggregateOp::Bottomk
-                ) =>
-            {
-                &aggregate.expr
-            }
+            Expr::Aggregate(aggregate) if keeps_unit(aggregate.op) => &aggregate.expr,
             Expr::Binary(binary) if matches!(binary.op, BinaryOp::Mul | BinaryOp::Div) => {
                 if number(&binary.rhs).is_some() {
                     &binary.lhs

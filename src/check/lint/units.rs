@@ -85,17 +85,7 @@ fn percentage(subject: &Subject<'_>, binary: &BinaryExpr, out: &mut Vec<Finding>
 fn unit(expr: &Expr) -> Option<Unit> {
     match expr.unwrap_parens() {
         Expr::VectorSelector(selector) => metric_name(selector).and_then(of_metric),
-        Expr::Aggregate(aggregate)
-            if matches!(
-                aggregate.op,
-                AggregateOp::Sum
-                    | AggregateOp::Avg
-                    | AggregateOp::Min
-                    | AggregateOp::Max
-                    | AggregateOp::Topk
-                    | AggregateOp::Bottomk
-            ) =>
-        {
+        Expr::Aggregate(aggregate) if path::keeps_unit(aggregate.op) => {
             // Shares that are added up are no share any more.
             unit(&aggregate.expr)
                 .filter(|unit| aggregate.op != AggregateOp::Sum || *unit != Unit::Share)

@@ -4,6 +4,7 @@ use super::schema::RECEIVERS;
 use super::section::{self, Context, Section, Value};
 use super::{Integration, Receiver};
 use crate::model::Secret;
+use crate::text::header::canonical_header;
 use crate::text::quote::quote;
 use crate::text::yaml::{Decoder, Node};
 
@@ -162,26 +163,6 @@ fn check_email(options: &Section) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// compat: `textproto.CanonicalMIMEHeaderKey`: capitals after hyphens, names with other bytes as they are.
-pub(super) fn canonical_header(name: &str) -> String {
-    let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-    if name.is_empty() || !name.chars().all(token) {
-        return name.to_owned();
-    }
-    let mut upper = true;
-    name.chars()
-        .map(|c| {
-            let c = if upper {
-                c.to_ascii_uppercase()
-            } else {
-                c.to_ascii_lowercase()
-            };
-            upper = c == '-';
-            c
-        })
-        .collect()
 }
 
 fn check_pagerduty(options: &Section) -> Result<(), String> {

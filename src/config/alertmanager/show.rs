@@ -7,10 +7,11 @@ use super::schema::{GLOBAL, RECEIVERS, Schema, Type};
 use super::section::{Section, Value};
 use super::{AlertmanagerConfig, Integration, Receiver};
 use crate::alerting::matchers::{Syntax, parse_matchers};
-use crate::alerting::{NamedInterval, TimeInterval, TimeRange};
+use crate::alerting::{NamedInterval, TimeInterval, TimeRange, WEEKDAYS};
 use crate::config::schema::{Out, to_yaml};
 use crate::template::gotime::format_duration;
 use crate::text::duration::format_ms;
+use crate::text::header::canonical_header;
 use crate::text::yaml::{Kind, Node};
 
 /// The order of a receiver's sections.
@@ -504,7 +505,7 @@ fn details(section: &Section) -> Fields {
 fn headers(section: &Section) -> Fields {
     let given = section.map("headers").iter();
     let given: Fields = given
-        .map(|(name, value)| (super::receiver::canonical_header(name), text(value)))
+        .map(|(name, value)| (canonical_header(name), text(value)))
         .collect();
     let defaults = [
         ("From", section.text("from").unwrap_or_default()),
@@ -528,15 +529,6 @@ fn named(interval: &NamedInterval) -> Out {
 }
 
 fn times(interval: &TimeInterval) -> Fields {
-    const DAYS: [&str; 7] = [
-        "sunday",
-        "monday",
-        "tuesday",
-        "wednesday",
-        "thursday",
-        "friday",
-        "saturday",
-    ];
     let mut out = Fields::new();
     if let Some(times) = &interval.times {
         out.push((
@@ -545,7 +537,7 @@ fn times(interval: &TimeInterval) -> Fields {
         ));
     }
     let day = |at: i32| {
-        let name = usize::try_from(at).ok().and_then(|at| DAYS.get(at));
+        let name = usize::try_from(at).ok().and_then(|at| WEEKDAYS.get(at));
         name.map_or_else(|| at.to_string(), |name| (*name).to_owned())
     };
     let number = |at: i32| at.to_string();

@@ -12,7 +12,7 @@ use crate::storage::SelectHints;
 use crate::time::Span;
 
 /// Functions that depend on the evaluation time even if their arguments do not.
-const DEPEND_ON_TIME: [&str; 15] = [
+pub(in crate::promql) const DEPEND_ON_TIME: [&str; 15] = [
     "days_in_month",
     "day_of_month",
     "day_of_week",

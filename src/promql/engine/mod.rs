@@ -32,6 +32,8 @@ pub(crate) mod select;
 pub(crate) mod steps;
 mod window;
 
+pub(super) use build::DEPEND_ON_TIME;
+
 /// How queries are evaluated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineOptions {

@@ -4,7 +4,7 @@ use super::Runs;
 use super::compare::{check_sorted, compare};
 use super::expect::Eval;
 use crate::promql::ast::{At, Expr};
-use crate::promql::engine::{Answer, Engine, QueryOptions};
+use crate::promql::engine::{Answer, DEPEND_ON_TIME, Engine, QueryOptions};
 use crate::promql::parser::{ParseOptions, parse};
 use crate::promql::{Error, PointValue, Value, VectorSample};
 use crate::storage::Storage;
@@ -167,25 +167,6 @@ impl Runner<'_> {
             .map_err(|why| format!("error in eval {text} (line {line}) range mode: {why}"))
     }
 }
-
-/// Functions whose result depends on the evaluation time whatever their arguments.
-const DEPEND_ON_TIME: [&str; 15] = [
-    "days_in_month",
-    "day_of_month",
-    "day_of_week",
-    "day_of_year",
-    "end",
-    "hour",
-    "minute",
-    "month",
-    "year",
-    "predict_linear",
-    "range",
-    "start",
-    "step",
-    "time",
-    "timestamp",
-];
 
 /// The query with `@ t` on every selector that has none, and the times at which that must make no
 /// difference.

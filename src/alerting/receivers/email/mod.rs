@@ -10,6 +10,7 @@ use crate::alerting::Notification;
 use crate::model::Secret;
 use crate::model::http_client::SecretSource;
 use crate::template::gotime::Time;
+use crate::text::header::canonical_header;
 use crate::text::quote::quote;
 
 /// E-mail.
@@ -60,7 +61,7 @@ impl Email {
         let mut headers: Vec<(String, String)> = fields
             .map("headers")
             .iter()
-            .map(|(name, value)| (canonical(name), value.clone()))
+            .map(|(name, value)| (canonical_header(name), value.clone()))
             .collect();
         let (to, from) = (text(fields, "to"), text(fields, "from"));
         let subject = super::template_call("email", "subject");
@@ -234,24 +235,4 @@ fn split_smarthost(text: &str) -> Result<(String, u16), Error> {
         .unwrap_or(host);
     let port = port.parse().map_err(|_| invalid())?;
     Ok((host.to_owned(), port))
-}
-
-/// compat: `textproto.CanonicalMIMEHeaderKey`: capitals after hyphens.
-fn canonical(name: &str) -> String {
-    let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-    if name.is_empty() || !name.chars().all(token) {
-        return name.to_owned();
-    }
-    let mut upper = true;
-    name.chars()
-        .map(|c| {
-            let c = if upper {
-                c.to_ascii_uppercase()
-            } else {
-                c.to_ascii_lowercase()
-            };
-            upper = c == '-';
-            c
-        })
-        .collect()
 }
