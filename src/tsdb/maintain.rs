@@ -7,6 +7,7 @@ use super::catalog::Name;
 use super::db::Db;
 use super::error::Error;
 use super::flush::Draining;
+use super::pace::Pace;
 use super::wal::DIR;
 use crate::disk;
 
@@ -15,6 +16,11 @@ const RETENTION_INTERVAL_MS: i64 = 60_000;
 
 /// The log may grow by this many bytes per series between flushes, since small blocks cost more.
 const FLUSH_BYTES_PER_SERIES: u64 = 128;
+
+/// When a burst of writes has ended, a part of what the log may grow by is enough for a flush: one in so many of the
+/// bytes, and one in so many of the bytes per series, so that many bursts do not cost much more than one.
+const BURST_BYTES_PART: u64 = 16;
+const BURST_BYTES_PER_SERIES_PART: u64 = 2;
 
 /// After a flush has failed, the next is tried so much later: a disk that is nearly full shall not be filled
 /// again and again.
@@ -38,6 +44,7 @@ pub(super) struct Maintenance {
     last_sync_ms: i64,
     last_checkpoint_ms: i64,
     last_retention_ms: i64,
+    pace: Pace,
     /// No flush is tried before.
     retry_ms: i64,
     /// Files of the catalog, oldest first, each with its size.
@@ -81,6 +88,7 @@ impl Maintenance {
             last_sync_ms: now_ms,
             last_checkpoint_ms: now_ms,
             last_retention_ms: now_ms,
+            pace: Pace::new(now_ms, 0),
             retry_ms: i64::MIN,
             full_wanted: damaged,
             // The process before may have died after a failed sync, of which nobody knows any more: what it
@@ -138,6 +146,8 @@ impl Db {
             maintenance.retry_ms = i64::MIN;
         }
         self.drain(&mut maintenance);
+        let log_bytes = self.wal.lock().bytes();
+        maintenance.pace.measure(now_ms, log_bytes);
         if now_ms >= maintenance.retry_ms && self.checkpoint_due(&maintenance, now_ms) {
             maintenance.last_checkpoint_ms = now_ms;
             match self.flush(&mut maintenance) {
@@ -230,10 +240,15 @@ impl Db {
             return false;
         }
         let series = self.head.read().table().len() as u64;
-        let grown = self
-            .options
-            .checkpoint_bytes
-            .max(series * FLUSH_BYTES_PER_SERIES);
+        let (most, of_series) = (
+            self.options.checkpoint_bytes,
+            series * FLUSH_BYTES_PER_SERIES,
+        );
+        let grown = most.max(of_series);
+        let burst = (most / BURST_BYTES_PART).max(of_series / BURST_BYTES_PER_SERIES_PART);
+        if bytes >= burst && maintenance.pace.has_ended() {
+            return true;
+        }
         let age = now_ms.saturating_sub(maintenance.last_checkpoint_ms);
         if self.pressure() >= Pressure::Caches && age >= PRESSED_FLUSH_MS && bytes > 1024 {
             return true;

@@ -28,6 +28,7 @@ mod head;
 mod maintain;
 mod manifest;
 mod options;
+mod pace;
 mod querier;
 mod read_only;
 mod recovery;

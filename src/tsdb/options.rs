@@ -20,7 +20,7 @@ pub struct Options {
     /// Default: 1 second.
     pub sync_interval_ms: i64,
     /// Memory is flushed into a block when the log has grown by this, or by 128 bytes per series if that is
-    /// more. Default: 64 MiB.
+    /// more; by a sixteenth of this, or by 64 bytes per series, when a burst of writes has ended. Default: 64 MiB.
     pub checkpoint_bytes: u64,
     /// Memory is flushed at least this often while there is something to write. Default: 2 hours.
     pub checkpoint_interval_ms: i64,

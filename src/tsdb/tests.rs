@@ -4,6 +4,7 @@ mod archives;
 mod dangers;
 mod read_only;
 mod rows;
+mod upkeep;
 
 use std::sync::Arc;
 

@@ -1,0 +1,53 @@
+//! When what is in memory is flushed.
+
+use super::*;
+
+const SECOND: i64 = 1000;
+
+fn options() -> Options {
+    Options {
+        // A burst counts from 4 KiB on.
+        checkpoint_bytes: 64 << 10,
+        ..Options::default()
+    }
+}
+
+/// Appends some samples of ten series each second, and says after how many seconds of `seconds` memory was flushed.
+fn flushes(db: &Db, seconds: std::ops::Range<i64>, samples: impl Fn(i64) -> i64) -> Vec<i64> {
+    let mut flushed = Vec::new();
+    for second in seconds {
+        let now_ms = second * SECOND;
+        let batch: Vec<_> = (0..samples(second))
+            .map(|n| (n % 10, now_ms + n, 0.37 * (n + second) as f64))
+            .collect();
+        if !batch.is_empty() {
+            put(db, &batch).unwrap();
+        }
+        let done = db.maintain(now_ms);
+        assert!(done.errors.is_empty(), "{:?}", done.errors);
+        flushed.extend(done.checkpoint_bytes.map(|_| second));
+    }
+    flushed
+}
+
+#[test]
+fn a_burst_that_has_ended_does_not_wait_in_the_log() {
+    let disk = MemoryDisk::new();
+    let db = open(&disk, options());
+    let load = |second| if second <= 20 { 100 } else { 0 };
+    assert_eq!(flushes(&db, 1..21, load), [0; 0]);
+    assert!(db.status().wal_bytes > 8 << 10, "{}", db.status().wal_bytes);
+    let flushed = flushes(&db, 21..4000, load);
+    assert!(matches!(*flushed, [21..=31]), "{flushed:?}");
+    assert!(db.status().wal_bytes < 1 << 10);
+}
+
+#[test]
+fn steady_writes_are_flushed_as_seldom_as_the_log_allows() {
+    let disk = MemoryDisk::new();
+    let db = open(&disk, options());
+    let steady = |second| if second % 15 == 0 { 10 } else { 0 };
+    let flushed = flushes(&db, 1..7000, steady);
+    assert_eq!(flushed, [0; 0], "{}", db.status().wal_bytes);
+    assert!(db.status().wal_bytes > 8 << 10, "{}", db.status().wal_bytes);
+}
