@@ -60,8 +60,8 @@ impl Archiving {
 impl Db {
     /// What archives know of the series with some labels.
     pub(super) fn archived(&self, labels: &Labels) -> Result<Option<Entry>, Error> {
-        let archives = Arc::clone(self.head.read().archives());
-        archives.find(labels)
+        let (archives, blocks) = self.head.read().stored();
+        archives.find(labels, &blocks)
     }
 
     /// Does what is due at `now_ms`: looks for series that have ended.
@@ -196,10 +196,10 @@ impl Db {
         Ok(true)
     }
 
-    /// Writes archives anew of which pages are damaged: series whose labels can be read are listed again. The
-    /// damaged file is kept aside.
+    /// Writes archives anew of which pages are damaged: series whose labels can be read, there or in an older archive,
+    /// are listed again. The damaged file is kept aside. What readers see stays as it was since the damage was found.
     fn repair(&self) -> Result<(), Error> {
-        let archives = Arc::clone(self.head.read().archives());
+        let (archives, blocks) = self.head.read().stored();
         for archive in archives.iter().filter(|archive| archive.is_damaged()) {
             let (mut written, mut entries) = (Vec::new(), Vec::new());
             let mut write = |entries: &mut Vec<Entry>| -> Result<(), Error> {
@@ -215,10 +215,15 @@ impl Db {
                 }
                 Ok(())
             });
-            let read = match read {
-                Ok(_) if !entries.is_empty() => write(&mut entries),
-                other => other.map(drop),
-            };
+            let read = read.and_then(|_| {
+                let left = archives.left_of_lost(archive.number(), &blocks)?;
+                for mut part in [entries, left] {
+                    if !part.is_empty() {
+                        write(&mut part)?;
+                    }
+                }
+                Ok(())
+            });
             let swapped = read.and_then(|()| self.swap_archives(&[archive.number()], &written));
             if !matches!(swapped, Ok(Some(_))) {
                 // The manifest may name what was written: the next start removes it if not.
@@ -260,9 +265,9 @@ impl Db {
     ) -> Result<usize, Error> {
         let mut maintenance = self.maintenance.lock();
         self.check_open()?;
-        let (mut ids, archives) = {
+        let (mut ids, (archives, blocks)) = {
             let head = self.head.read();
-            (head.select(matchers), Arc::clone(head.archives()))
+            (head.select(matchers), head.stored())
         };
         ids.append(&mut archives.select(matchers, min_ms, max_ms)?);
         ids.sort_unstable();
@@ -272,7 +277,7 @@ impl Db {
             let mut revived = Vec::new();
             for id in part {
                 if self.head.read().table().get(*id).is_none()
-                    && let Some(entry) = archives.entry(*id)?
+                    && let Some(entry) = archives.entry(*id, &blocks)?
                 {
                     self.head.write().revive(&entry);
                     revived.push(*id);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::batch::SeriesId;
-use super::block::{Block, Run};
+use super::block::{Block, Run, SeriesSpan};
 use super::error::Error;
 use super::head::Tombstone;
 use crate::model::SampleValue;
@@ -58,6 +58,33 @@ impl Blocks {
             .filter(|block| block.overlaps(min_ms, max_ms))
             .cloned()
             .collect()
+    }
+
+    /// What all blocks together hold of a series. Unreadable pages are as if they were not there.
+    pub(crate) fn span_of(&self, id: SeriesId) -> Option<SeriesSpan> {
+        let mut span: Option<SeriesSpan> = None;
+        for block in &self.list {
+            let runs = block.find(id, i64::MIN, i64::MAX).unwrap_or_default();
+            for run in runs {
+                let before = span.unwrap_or(SeriesSpan {
+                    id,
+                    first_ms: run.min_ms,
+                    last_ms: run.max_ms,
+                    is_histogram: false,
+                });
+                span = Some(SeriesSpan {
+                    id,
+                    first_ms: before.first_ms.min(run.min_ms),
+                    last_ms: before.last_ms.max(run.max_ms),
+                    is_histogram: if run.max_ms >= before.last_ms {
+                        run.is_histogram()
+                    } else {
+                        before.is_histogram
+                    },
+                });
+            }
+        }
+        span
     }
 
     /// The value that a series has at a time; the newest that was written. Unreadable ones are as if they

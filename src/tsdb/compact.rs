@@ -81,6 +81,10 @@ impl Db {
     pub fn compact(&self) -> Result<bool, Error> {
         self.check_open()?;
         let _only_one = self.compaction.lock();
+        if self.maintenance.lock().damaged {
+            // A new manifest would forget which archives are missing, before what that has shown is saved.
+            return Ok(false);
+        }
         if self.compact_archives()? {
             return Ok(true);
         }
@@ -189,17 +193,17 @@ impl Db {
                 let all = tombstones.iter();
                 all.map(|t| (t.min_ms, t.max_ms, t.sequence)).collect()
             };
-            let archives = {
+            let (archives, blocks) = {
                 let head = self.head.read();
                 if let Some(series) = head.table().get(id) {
                     return Ok(list(series.tombstones()));
                 }
-                Arc::clone(head.archives())
+                head.stored()
             };
             if !archives.has_tombstones() {
                 return Ok(Vec::new());
             }
-            let entry = archives.entry(id)?;
+            let entry = archives.entry(id, &blocks)?;
             Ok(entry.map_or_else(Vec::new, |entry| list(&entry.tombstones)))
         };
         let go_on = || !self.live.closed.load(Ordering::Acquire);

@@ -429,16 +429,16 @@ impl Db {
 
     /// Takes series of a batch back into memory that have left for an archive since it was begun.
     fn fetch_departed(&self, batch: &mut Batch) {
-        let (mut absent, archives) = {
+        let (mut absent, (archives, blocks)) = {
             let head = self.head.read();
             let absent = batch.ids().filter(|id| head.table().get(*id).is_none());
-            (absent.collect::<Vec<_>>(), Arc::clone(head.archives()))
+            (absent.collect::<Vec<_>>(), head.stored())
         };
         absent.sort_unstable();
         absent.dedup();
         for id in absent {
             // What cannot be read has lost its labels.
-            if let Ok(Some(entry)) = archives.entry(id) {
+            if let Ok(Some(entry)) = archives.left_of(id, &blocks) {
                 self.head.write().revive(&entry);
                 batch.series.push((id, entry.labels));
             }

@@ -77,7 +77,7 @@ impl<'a> DbQuerier<'a> {
     fn archived(&self, id: SeriesId, min_ms: i64, max_ms: i64) -> Result<Option<Entry>, Error> {
         // An archive may name times that retention has let go of.
         let (left_ms, _) = self.pin.blocks.span().unwrap_or((i64::MIN, i64::MAX));
-        let entry = self.pin.archives.entry(id)?;
+        let entry = self.pin.archives.entry(id, &self.pin.blocks)?;
         Ok(entry.filter(|entry| entry.is_live(min_ms.max(left_ms), max_ms)))
     }
 
@@ -106,6 +106,14 @@ impl<'a> DbQuerier<'a> {
             .is_some_and(|series| series.is_live(self.pin.sequence, self.min_ms, self.max_ms))
     }
 
+    /// Whether nothing between two times, which an archive names, is asked for. What a damaged one has lost, others may
+    /// know less of than blocks.
+    fn is_outside(&self, first_ms: i64, last_ms: i64) -> bool {
+        let (left_ms, _) = self.pin.blocks.span().unwrap_or((i64::MIN, i64::MAX));
+        let is_outside = first_ms > self.max_ms || last_ms < self.min_ms.max(left_ms);
+        is_outside && !self.pin.archives.is_damaged()
+    }
+
     /// Adds the values of a label of which some archived series is live, at most `limit` of each archive.
     fn archived_values(
         &self,
@@ -116,7 +124,7 @@ impl<'a> DbQuerier<'a> {
         for archive in self.pin.archives.iter() {
             let mut left = limit;
             let (first_ms, last_ms) = archive.span();
-            if first_ms > self.max_ms || last_ms < self.min_ms {
+            if self.is_outside(first_ms, last_ms) {
                 continue;
             }
             let read = archive.each_value(name, |value| {
@@ -160,7 +168,7 @@ impl<'a> DbQuerier<'a> {
     fn is_live_value(&self, value: &ArchivedValue<'_>) -> Result<bool, super::Error> {
         let (left_ms, _) = self.pin.blocks.span().unwrap_or((i64::MIN, i64::MAX));
         let (from, to) = (self.min_ms.max(left_ms), self.max_ms);
-        if value.first_ms > to || value.last_ms < from {
+        if self.is_outside(value.first_ms, value.last_ms) {
             return Ok(false);
         }
         let range = from..=to;
@@ -177,7 +185,7 @@ impl<'a> DbQuerier<'a> {
             let is_live = if let Some(is_live) = in_head {
                 is_live
             } else {
-                let entry = self.pin.archives.entry(id)?;
+                let entry = self.pin.archives.entry(id, &self.pin.blocks)?;
                 entry.is_some_and(|entry| entry.is_live(from, to))
             };
             if is_live {
@@ -251,8 +259,7 @@ impl Querier for DbQuerier<'_> {
                     })?;
                 }
                 for (name, first_ms, last_ms) in archive.names() {
-                    let overlaps = first_ms <= self.max_ms && last_ms >= self.min_ms;
-                    if overlaps && !names.contains(name) {
+                    if !self.is_outside(first_ms, last_ms) && !names.contains(name) {
                         let mut values = BTreeSet::new();
                         self.archived_values(name, 1, &mut values)?;
                         if !values.is_empty() {
@@ -377,7 +384,7 @@ impl Selection<'_> {
             }
         }
         // It has left since.
-        let entry = self.pin.archives.entry(id)?;
+        let entry = self.pin.archives.entry(id, &self.pin.blocks)?;
         Ok(entry.map(|entry| self.archived_view(&entry)))
     }
 

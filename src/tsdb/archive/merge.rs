@@ -66,10 +66,11 @@ impl Cursor<'_, Entry> {
     fn fill(&mut self) -> Result<(), Error> {
         let pages = self.archive.directory.pages.len();
         while self.waiting.is_empty() && self.next_page < pages {
-            if let Some(page) = self.archive.series_page(self.next_page)? {
-                self.waiting
-                    .extend(page.ids().filter_map(|id| page.entry(id)));
-            }
+            let page = self.archive.series_page(self.next_page)?;
+            // What older ones say of lost series would count from then on.
+            let page = page.ok_or_else(|| self.archive.lost(0))?;
+            self.waiting
+                .extend(page.ids().filter_map(|id| page.entry(id)));
             self.next_page += 1;
         }
         Ok(())

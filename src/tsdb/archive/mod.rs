@@ -23,6 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 
 use super::batch::SeriesId;
+use super::block::SeriesSpan;
 use super::error::Error;
 use super::head::{List, Tombstone};
 use crate::codec::frame::{Frames, HEADER_BYTES};
@@ -93,6 +94,20 @@ impl Entry {
         let (from, to) = (self.first_ms.max(min_ms), self.last_ms.min(max_ms));
         let mut tombstones = self.tombstones.iter();
         from <= to && !tombstones.any(|t| t.covers(from, to) && !t.is_revived)
+    }
+
+    /// Whether its times include those of a block.
+    pub(crate) const fn includes(&self, span: &SeriesSpan) -> bool {
+        self.first_ms <= span.first_ms && self.last_ms >= span.last_ms
+    }
+
+    /// Lets its times include what blocks hold.
+    fn extend(&mut self, span: &SeriesSpan) {
+        self.first_ms = self.first_ms.min(span.first_ms);
+        if span.last_ms >= self.last_ms {
+            self.last_ms = span.last_ms;
+            self.is_histogram = span.is_histogram;
+        }
     }
 }
 
@@ -190,6 +205,16 @@ impl Archive {
             return Ok(None);
         };
         Ok(self.series_page(number)?.and_then(|page| page.entry(id)))
+    }
+
+    /// Whether it may have had a series, of which the page is known to be damaged.
+    fn has_lost(&self, id: SeriesId) -> bool {
+        if self.damages() == 0 {
+            return false;
+        }
+        let page = self.directory.page_of(id);
+        let page = page.and_then(|number| self.directory.pages.get(number));
+        page.is_some_and(|(_, offset)| self.damaged.lock().contains(offset))
     }
 
     /// Hands over every series. Damage is passed over; the first is returned, if nobody has met it before.

@@ -156,6 +156,11 @@ impl Found {
         Ok(true)
     }
 
+    /// Whether it is of native histograms, as far as it can be read.
+    pub(crate) fn is_histogram(&self) -> bool {
+        matches!(self.try_read(), Ok(Run::Chunk(chunk)) if chunk.is_histogram())
+    }
+
     /// Decodes all of it.
     pub(crate) fn read(&self) -> Result<Run, Error> {
         self.try_read().map_err(|e| self.damaged(&e))

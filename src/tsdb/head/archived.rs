@@ -6,10 +6,22 @@ use super::{Head, SERIES_PER_LOCK};
 use crate::tsdb::archive::{Archives, Entry};
 use crate::tsdb::batch::SeriesId;
 use crate::tsdb::block::SeriesSpan;
+use crate::tsdb::blocks::Blocks;
+use crate::tsdb::error::Error;
 
 impl Head {
     pub(crate) const fn archives(&self) -> &Arc<Archives> {
         &self.archives
+    }
+
+    /// What is on the disk.
+    pub(crate) fn stored(&self) -> (Arc<Archives>, Arc<Blocks>) {
+        (Arc::clone(&self.archives), Arc::clone(&self.blocks))
+    }
+
+    /// What archives have of a series, whatever of them is damaged.
+    fn archived(&self, id: SeriesId) -> Result<Option<Entry>, Error> {
+        self.archives.left_of(id, &self.blocks)
     }
 
     /// Shows other archives from now on; who has pinned the list before keeps it. Returns the generation of the new
@@ -36,18 +48,21 @@ impl Head {
         self.has_tombstones || self.archives.has_tombstones()
     }
 
-    /// Whether some archive has a series.
+    /// Whether some archive may have a series.
     pub(super) fn is_archived(&self, id: SeriesId) -> bool {
-        // What cannot be read is told when it is asked for.
-        matches!(self.archives.entry(id), Ok(Some(_)))
+        !matches!(self.archived(id), Ok(None))
     }
 
-    /// Takes a series back that has its labels again: what an archive has of it, if one has.
-    pub(super) fn restore_archived(&mut self, id: SeriesId) {
-        let Ok(Some(entry)) = self.archives.entry(id) else {
-            return;
-        };
-        self.restore_entry(id, &entry);
+    /// Takes a series back that has its labels again: what an archive has of it or, where that is lost, what blocks
+    /// have. Otherwise their samples would only show after the next start, when the catalog names the series.
+    pub(super) fn restore_stored(&mut self, id: SeriesId) {
+        if let Ok(Some(entry)) = self.archived(id) {
+            self.restore_entry(id, &entry);
+        } else if id < self.stored_below
+            && let Some(span) = self.blocks.span_of(id)
+        {
+            self.extend(span);
+        }
     }
 
     fn restore_entry(&mut self, id: SeriesId, entry: &Entry) {
@@ -78,7 +93,7 @@ impl Head {
     /// As [`Self::revive`] of the series under a number.
     pub(crate) fn revive_id(&mut self, id: SeriesId) {
         if self.table.get(id).is_none()
-            && let Ok(Some(entry)) = self.archives.entry(id)
+            && let Ok(Some(entry)) = self.archived(id)
         {
             self.revive(&entry);
         }
@@ -87,8 +102,8 @@ impl Head {
     /// Takes a series back that an archive knows, when a block has more of it: what the catalog had to say is lost.
     pub(crate) fn recall(&mut self, span: &SeriesSpan) {
         if self.table.get(span.id).is_none()
-            && let Ok(Some(entry)) = self.archives.entry(span.id)
-            && entry.last_ms < span.last_ms
+            && let Ok(Some(entry)) = self.archived(span.id)
+            && !entry.includes(span)
         {
             self.revive(&entry);
         }

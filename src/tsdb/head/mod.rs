@@ -55,6 +55,8 @@ pub(crate) struct Head {
     blocks: Arc<Blocks>,
     /// Labels of series that have ended.
     archives: Arc<Archives>,
+    /// Blocks name no series from this number on, as far as was seen at the start.
+    stored_below: SeriesId,
     /// Some series has deleted times, or had them since the start.
     has_tombstones: bool,
     /// How often blocks or archives have changed.
@@ -130,6 +132,7 @@ impl Head {
             index: Index::default(),
             blocks: Arc::default(),
             archives: Arc::default(),
+            stored_below: 0,
             has_tombstones: false,
             generation: 0,
             exemplars: Exemplars::new(exemplars_max),
@@ -408,7 +411,7 @@ impl Head {
         if self.table.get(id).is_none() {
             let pairs = self.index.acquire(labels);
             self.define_pairs(id, &pairs);
-            self.restore_archived(id);
+            self.restore_stored(id);
         }
         if let Some(series) = self.table.get_mut(id) {
             series.state.logged = true;
@@ -425,7 +428,8 @@ impl Head {
 
     /// Notes what a block holds of a series. Series that are let go are not known.
     pub(crate) fn extend(&mut self, span: SeriesSpan) {
-        self.table.reserve_ids(span.id.saturating_add(1));
+        self.stored_below = self.stored_below.max(span.id.saturating_add(1));
+        self.table.reserve_ids(self.stored_below);
         if let Some(series) = self.table.get_mut(span.id) {
             series.extend(span.first_ms, span.last_ms, span.is_histogram);
             if !series.state.indexed {

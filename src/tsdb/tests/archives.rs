@@ -1,10 +1,12 @@
 //! Series that have ended leave memory and are still there for whoever asks.
 
 use super::*;
+use crate::codec::frame::{HEADER_BYTES, Header};
 use crate::model::MatchOp;
 use crate::storage::Querier;
 
 const MINUTE: i64 = 60_000;
+const HOUR: i64 = 60 * MINUTE;
 
 fn options() -> Options {
     Options {
@@ -246,4 +248,126 @@ fn many_archives_become_few() {
     assert_eq!(analysis.series, 400);
     let querier = tool.querier(i64::MIN, i64::MAX).unwrap();
     assert_eq!(querier.select(&hints(), &[]).unwrap().count(), 400);
+}
+
+/// Damages the first page with series of the newest archive.
+fn damage_newest(disk: &MemoryDisk) {
+    let names = disk.list("tsdb/archive").unwrap();
+    let path = format!("tsdb/archive/{}", names.last().unwrap());
+    let (_, header) = frame_at(disk, &path, 0);
+    let (page, _) = frame_at(disk, &path, header);
+    disk.flip_bit(&path, page * 8);
+}
+
+/// The middle of the frame at an offset, and where it ends.
+fn frame_at(disk: &MemoryDisk, path: &str, offset: u64) -> (u64, u64) {
+    let bytes = disk.read(path).unwrap();
+    let length = Header::parse(&bytes[offset as usize..]).unwrap().length;
+    let end = offset + HEADER_BYTES as u64 + u64::from(length);
+    (offset.midpoint(end), end)
+}
+
+/// What is left for who comes after the one that was told of the damage.
+fn left(db: &Db) -> Vec<String> {
+    let querier = db.querier(i64::MIN, i64::MAX).unwrap();
+    assert!(querier.select(&hints(), &[]).is_err());
+    dump(db)
+}
+
+/// A store in which series 9 has come back and ended again, and what it shows. The newest of two archives has lost the
+/// page with it; the older one knows its first sample.
+fn with_lost_page(disk: &MemoryDisk) -> Vec<String> {
+    let db = churned(disk);
+    put(&db, &[(9, 5 * MINUTE, 1.0)]).unwrap();
+    db.checkpoint_now().unwrap();
+    // What goes on has something in memory.
+    let live: Vec<_> = (100..110).map(|i| (i, 4 * HOUR, 0.5)).collect();
+    put(&db, &live).unwrap();
+    for minute in 6..9 {
+        db.maintain(minute * MINUTE);
+    }
+    assert_eq!(counts(&db), (10, 101));
+    let lines = dump(&db);
+    drop(db);
+    disk.kill();
+    lines
+}
+
+#[test]
+fn a_series_whose_archive_is_lost_shows_the_same_before_and_after_the_catalog_has_it_again() {
+    let disk = MemoryDisk::new();
+    let db = churned(&disk);
+    // The log names it, and its archive has a damaged page.
+    put(&db, &[(7, 5 * MINUTE, 1.0)]).unwrap();
+    let of = |i: i64| -> Vec<String> {
+        let (lines, i) = (dump(&db).into_iter(), format!("i=\"{i}\""));
+        lines.filter(|line| line.contains(&i)).collect()
+    };
+    let (seven, live) = (of(7), of(100));
+    assert_eq!((seven.len(), live.len()), (2, 7));
+    drop(db);
+    disk.kill();
+    damage_newest(&disk);
+    let db = open(&disk, options());
+    let lines = dump(&db);
+    assert!(seven.iter().chain(&live).all(|line| lines.contains(line)));
+    assert_eq!(lines.len(), 2 + 10 * 7, "the others are lost");
+    db.checkpoint_now().unwrap();
+    drop(db);
+    disk.kill();
+    let db = open(&disk, options());
+    assert_eq!(left(&db), lines);
+    for minute in 5..8 {
+        db.maintain(minute * MINUTE);
+        assert_eq!(dump(&db), lines);
+    }
+}
+
+#[test]
+fn what_an_older_archive_says_of_a_lost_series_hides_nothing_of_it() {
+    let disk = MemoryDisk::new();
+    let lines = with_lost_page(&disk);
+    damage_newest(&disk);
+    let db = open(&disk, options());
+    assert_eq!(left(&db), lines);
+    // Neither written anew, nor in a merged block, nor back again does it show more or less.
+    for minute in 10..13 {
+        db.checkpoint_now().unwrap();
+        let done = db.maintain(minute * MINUTE);
+        assert!(done.errors.is_empty(), "{:?}", done.errors);
+        assert_eq!(dump(&db), lines);
+    }
+    while db.compact().unwrap() {}
+    assert_eq!(dump(&db), lines);
+    let mut batch = db.appender();
+    let early = batch.append(None, &series(9), Sample::float(2000, 1.0));
+    assert_eq!(early, Err(AppendError::OutOfBounds));
+    drop(batch);
+    put(&db, &[(9, 5 * HOUR, 1.0)]).unwrap();
+    assert_eq!(dump(&db).len(), lines.len() + 1);
+}
+
+#[test]
+fn a_merge_does_not_forget_that_an_archive_is_missing() {
+    let disk = MemoryDisk::new();
+    let lines = with_lost_page(&disk);
+    let names = disk.list("tsdb/archive").unwrap();
+    disk.flip_bit(&format!("tsdb/archive/{}", names.last().unwrap()), 100);
+    for _ in 0..2 {
+        let db = open(&disk, options());
+        assert_eq!(db.recovery().damages.len(), 1);
+        assert_eq!(dump(&db), lines);
+        // A merge of blocks is due.
+        assert!(!db.compact().unwrap());
+        drop(db);
+        disk.kill();
+    }
+    let db = open(&disk, options());
+    db.maintain(MINUTE);
+    assert!(db.compact().unwrap());
+    drop(db);
+    disk.kill();
+    let db = open(&disk, options());
+    assert_eq!(db.recovery().damages, []);
+    assert_eq!(dump(&db), lines);
 }
