@@ -67,6 +67,14 @@ impl Db {
     /// Does what is due at `now_ms`: looks for series that have ended.
     pub(super) fn archive(&self, maintenance: &mut Maintenance, now_ms: i64) -> Result<(), Error> {
         self.leave(maintenance);
+        let archives = Arc::clone(self.head.read().archives());
+        for archive in archives.iter() {
+            match archive.filter_finds() {
+                // It is repaired at once.
+                Ok(()) | Err(Error::Corrupt { .. }) => {}
+                Err(e) => return Err(e),
+            }
+        }
         self.repair()?;
         let idle_ms = if self.pressure() >= Pressure::Caches {
             self.options.idle_ms.min(PRESSED_IDLE_MS)

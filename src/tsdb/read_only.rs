@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 use super::analyze::{self, Analysis, Packing};
-use super::archive::{self, Archive};
+use super::archive::{self, Archive, Archives};
 use super::batch::SeriesId;
 use super::block::{self, Block, SeriesSpan};
 use super::blocks::Blocks;
@@ -69,12 +69,25 @@ impl ReadOnly {
         consistent(disk, |manifest| {
             let mut recovery = Recovery::default();
             let mut head = Head::new(0);
+            let (archives, is_whole) = open_archives(disk, manifest, &mut recovery)?;
+            if is_whole {
+                head.set_archives(archives.clone());
+            }
             catalog::load(disk, &manifest.catalog, &mut head, &mut recovery)?;
-            load_archives(disk, manifest, &mut head, &mut recovery)?;
+            if !is_whole {
+                load(&archives, &mut head)?;
+            }
             head.resume(manifest.sequence, manifest.next_series);
+            let is_damaged = !recovery.damages.is_empty();
             let mut blocks = Vec::new();
             for number in &manifest.blocks {
-                match Block::open(disk, *number, |span| head.extend(span)) {
+                let each = |span| {
+                    if is_damaged {
+                        head.recall(&span);
+                    }
+                    head.extend(span);
+                };
+                match Block::open(disk, *number, each) {
                     Ok((block, _)) => blocks.push(Arc::new(block)),
                     Err(Error::Corrupt { offset, reason, .. }) => recovery.damages.push(Damage {
                         path: block::path(*number),
@@ -87,6 +100,7 @@ impl ReadOnly {
             let newest = blocks.iter().map(|block| block.through()).max();
             head.resume(newest.unwrap_or(0), 0);
             head.set_blocks(Blocks::new(blocks));
+            head.extend_to_archives();
             let progress = Progress::default();
             replay(
                 disk,
@@ -125,6 +139,13 @@ impl ReadOnly {
         matchers: &[Matcher],
         limit: usize,
     ) -> Result<Option<Analysis>, Error> {
+        {
+            // It looks at the labels of each series.
+            let mut head = self.head.write();
+            let archives = Arc::clone(head.archives());
+            load(&archives, &mut head)?;
+            head.set_archives(Archives::default());
+        }
         let head = self.head.read();
         let selected = head.select(matchers);
         let (spans, bounds): (Vec<(SeriesId, i64, i64)>, _) = match scope {
@@ -170,41 +191,47 @@ impl ReadOnly {
     }
 }
 
-/// Takes all series of the archives into memory: a tool looks at each.
-fn load_archives(
+/// Opens the archives that the manifest names, and says whether all of them can be read. If not, what is left of them
+/// has to be [loaded](load): a query would fail.
+fn open_archives(
     disk: &Arc<dyn Disk>,
     manifest: &Manifest,
-    head: &mut Head,
     recovery: &mut Recovery,
-) -> Result<(), Error> {
+) -> Result<(Archives, bool), Error> {
     let mut archives = Vec::new();
+    let damages = recovery.damages.len();
     for number in &manifest.archives {
+        let path = archive::path(*number);
         let mut report = |offset: u64, reason: String| {
             recovery.damages.push(Damage {
-                path: archive::path(*number),
+                path: path.clone(),
                 offset,
                 reason,
             });
         };
         match Archive::open(disk, *number) {
-            Ok((archive, _)) => archives.push(archive),
+            Ok((archive, _)) => {
+                for (offset, reason) in archive::verify(&*disk.open(&path)?, *number)?.damages {
+                    report(offset, reason);
+                }
+                archives.push(Arc::new(archive));
+            }
             Err(Error::Corrupt { offset, reason, .. }) => report(offset, reason),
             Err(e) => return Err(e),
         }
     }
+    let is_whole = recovery.damages.len() == damages;
+    Ok((Archives::new(archives), is_whole))
+}
+
+/// Takes all series of archives into memory. Damage, which is told when they are opened, is passed over.
+fn load(archives: &Archives, head: &mut Head) -> Result<(), Error> {
     // The newest has the last word, so it comes first.
     for archive in archives.iter().rev() {
-        let damage = archive.each(|entry| {
+        let _ = archive.each(|entry| {
             head.revive(&entry);
             Ok(())
         })?;
-        if let Some(Error::Corrupt { offset, reason, .. }) = damage {
-            recovery.damages.push(Damage {
-                path: archive::path(archive.number()),
-                offset,
-                reason,
-            });
-        }
     }
     Ok(())
 }

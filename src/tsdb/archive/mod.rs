@@ -8,6 +8,7 @@
 //! old number. From then on the head's word counts, and among archives that of the newest.
 
 mod directory;
+mod filter;
 mod list;
 mod merge;
 mod recover;
@@ -17,8 +18,8 @@ mod values;
 mod write;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
@@ -38,6 +39,7 @@ pub(crate) use select::ArchivedValue;
 pub(crate) use write::write;
 
 use directory::Directory;
+use filter::Filter;
 
 /// The folder of the archives.
 pub(crate) const DIR: &str = "tsdb/archive";
@@ -60,6 +62,9 @@ const FOOTER_BYTES: usize = HEADER_BYTES + 8;
 
 /// A hash of labels and the number of the series that has them.
 const HASH_BYTES: usize = 12;
+
+/// Reading all hashes costs about as much as looking for one in so many of them.
+const HASHES_PER_FIND: u64 = 1024;
 
 /// Pages with series that are kept to be quick.
 const SLOTS: usize = 4;
@@ -124,6 +129,10 @@ pub(crate) struct Archive {
     /// Offsets of pages that were found damaged: who finds one is told, who comes later gets what is left.
     damaged: Mutex<BTreeSet<u64>>,
     damages: AtomicU64,
+    /// Says of most labels that they are not here, once that was asked often.
+    filter: OnceLock<Filter>,
+    /// How often it was asked before.
+    finds: AtomicU64,
 }
 
 impl Archive {
@@ -157,6 +166,8 @@ impl Archive {
             recent: Mutex::default(),
             damaged: Mutex::default(),
             damages: AtomicU64::new(0),
+            filter: OnceLock::new(),
+            finds: AtomicU64::new(0),
         };
         Ok((archive, found.1))
     }
@@ -242,6 +253,13 @@ impl Archive {
         if self.directory.is_partial {
             return self.find_by_values(labels);
         }
+        match self.filter.get() {
+            Some(filter) if !filter.may_have(hash) => return Ok(None),
+            Some(_) => {}
+            None => {
+                self.finds.fetch_add(1, Ordering::Relaxed);
+            }
+        }
         let mut page = self.directory.hashes.partition_point(|p| p.0 < hash);
         // The page before may end with the hash.
         page = page.saturating_sub(1);
@@ -269,6 +287,31 @@ impl Archive {
             page += 1;
         }
         Ok(None)
+    }
+
+    /// Makes looking for labels that are not here cheap, if that was done so often that reading all hashes is worth it:
+    /// every new series is looked for in every archive. Most archives are never asked, so it is not done when they are
+    /// opened.
+    pub(crate) fn filter_finds(&self) -> Result<(), Error> {
+        let finds = self.finds.load(Ordering::Relaxed);
+        let is_worth_it = finds > 0 && finds.saturating_mul(HASHES_PER_FIND) >= self.series();
+        if self.filter.get().is_some() || self.directory.is_partial || !is_worth_it {
+            return Ok(());
+        }
+        self.finds.store(0, Ordering::Relaxed);
+        let mut filter = Filter::new(self.series());
+        for (_, offset) in &self.directory.hashes {
+            let Some(payload) = self.payload(*offset, HASHES)? else {
+                return Ok(());
+            };
+            let (entries, _) = payload.as_chunks::<HASH_BYTES>();
+            for entry in entries {
+                filter.insert(split_hash(*entry).0);
+            }
+        }
+        // Nobody else does this.
+        let _ = self.filter.set(filter);
+        Ok(())
     }
 
     /// All its series.

@@ -68,6 +68,9 @@ fn every_series_is_found_by_number_labels_and_values() {
     assert_eq!((archive.series(), archive.span()), (2700, (0, 299_950)));
     assert!(archive.directory.pages.len() > 10 && archive.directory.hashes.len() > 10);
     check(&archive, 0..3010, |id| id % 10 != 3 && id < 3000);
+    archive.filter_finds().unwrap();
+    assert!(archive.filter.get().is_some());
+    check(&archive, 0..3010, |id| id % 10 != 3 && id < 3000);
     let names: Vec<&str> = archive.names().map(|name| name.0).collect();
     assert_eq!(names, ["__name__", "i", "job"]);
     let mut values = Vec::new();
@@ -86,6 +89,27 @@ fn every_series_is_found_by_number_labels_and_values() {
             ("b".to_owned(), 750, 200)
         ]
     );
+}
+
+#[test]
+fn hashes_are_only_read_when_that_pays() {
+    let (_, disk) = disk();
+    let archive = written(&disk, 1, 0..3000);
+    let labels = entry(5000).labels;
+    archive.filter_finds().unwrap();
+    assert!(archive.filter.get().is_none(), "nobody asked");
+    for _ in 0..2 {
+        assert_eq!(archive.find(&labels, labels.hash64()).unwrap(), None);
+    }
+    archive.filter_finds().unwrap();
+    assert!(archive.filter.get().is_none(), "twice is too seldom");
+    for _ in 0..2 {
+        assert_eq!(archive.find(&labels, labels.hash64()).unwrap(), None);
+    }
+    archive.filter_finds().unwrap();
+    let filter = archive.filter.get().unwrap();
+    let absent = (5000..6000).map(|id| entry(id).labels.hash64());
+    assert!(absent.filter(|hash| filter.may_have(*hash)).count() < 50);
 }
 
 fn matcher() -> impl Strategy<Value = Matcher> {

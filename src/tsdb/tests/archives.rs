@@ -250,6 +250,28 @@ fn many_archives_become_few() {
     assert_eq!(querier.select(&hints(), &[]).unwrap().count(), 400);
 }
 
+#[test]
+fn a_tool_reads_archives_when_they_are_asked_for() {
+    let disk = MemoryDisk::new();
+    drop(churned(&disk));
+    disk.kill();
+    let count = |tool: &ReadOnly| {
+        let querier = tool.querier(i64::MIN, i64::MAX).unwrap();
+        let selected = querier.select(&hints(), &[]).unwrap();
+        selected.map(Result::unwrap).count()
+    };
+    let tool = ReadOnly::open(&disk.handle()).unwrap();
+    assert_eq!(count(&tool), 110);
+    let analysis = tool.analyze(Scope::All, &[], 5).unwrap().unwrap();
+    assert_eq!(analysis.series, 110);
+    assert_eq!(count(&tool), 110);
+    // Of a damaged one all is read that is left: a tool is told and goes on.
+    damage_newest(&disk);
+    let tool = ReadOnly::open(&disk.handle()).unwrap();
+    assert_eq!(tool.recovery().damages.len(), 1);
+    assert_eq!(count(&tool), 10);
+}
+
 /// Damages the first page with series of the newest archive.
 fn damage_newest(disk: &MemoryDisk) {
     let names = disk.list("tsdb/archive").unwrap();
