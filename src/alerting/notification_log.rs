@@ -36,8 +36,11 @@ impl NotificationLog {
         self.entries.get(key)
     }
 
-    /// Says something new.
+    /// Says something new. After "all is well" the group begins anew, and with it what is remembered.
     pub fn put(&mut self, key: LogKey, entry: LogEntry) {
+        if entry.firing.is_empty() {
+            self.kept.remove(&key);
+        }
         self.entries.insert(key, entry);
     }
 
@@ -180,6 +183,30 @@ mod tests {
         let over: Option<(&[u64], &[u64])> = Some((&[], &[1]));
         assert_eq!(reason(over, &[], &[2], 0), None);
         assert_eq!(reason(over, &[2], &[], 0), Some(R::FirstNotification));
+    }
+
+    #[test]
+    fn what_is_remembered_ends_with_the_episode() {
+        let mut log = NotificationLog::default();
+        let key = LogKey {
+            group_key: "g".to_owned(),
+            integration: "i".to_owned(),
+        };
+        let entry = |firing: &[u64]| LogEntry {
+            firing: firing.into(),
+            resolved: [].into(),
+            timestamp: T,
+            expires_at: T,
+        };
+        let message = Kept::SlackMessage {
+            timestamp: "1.5".to_owned(),
+            channel: "C1".to_owned(),
+        };
+        log.keep(key.clone(), message.clone());
+        log.put(key.clone(), entry(&[1]));
+        assert_eq!(log.kept(&key), Some(&message));
+        log.put(key.clone(), entry(&[]));
+        assert_eq!(log.kept(&key), None);
     }
 
     #[test]

@@ -183,7 +183,7 @@ impl Integration {
             Self::OpsGenie(i) => i.next(ctx, notification, stage, reply),
             Self::PagerDuty(i) => i.next(ctx, reply),
             Self::RocketChat(i) => i.next(ctx, notification, reply),
-            Self::Slack(i) => i.next(ctx, notification, reply),
+            Self::Slack(i) => i.next(ctx, notification, stage, reply),
             Self::Telegram(_) => Telegram::next(ctx, reply),
             Self::WeChat(i) => i.next(ctx, notification, stage, reply),
             Self::Discord(_)

@@ -4,7 +4,7 @@ use super::body::{self, Object};
 use super::context::{NotifyContext, Render, truncate_runes};
 use super::exchange::{Error, HttpReply, Kept, Outcome, Outgoing, Progress, Reply};
 use super::fields::{Fields, flag, source, text, text_or};
-use super::status;
+use super::{Stage, status};
 use crate::alerting::{Notification, Verdict};
 use crate::model::http_client::SecretSource;
 use crate::text::quote::quote;
@@ -214,6 +214,21 @@ impl Slack {
         ctx: &NotifyContext<'_>,
         notification: &Notification,
     ) -> Result<Outgoing, Error> {
+        self.message(ctx, notification, self.edited(ctx))
+    }
+
+    /// The message of the group that is edited instead of sending another.
+    fn edited<'a>(&self, ctx: &NotifyContext<'a>) -> Option<&'a Kept> {
+        ctx.kept.filter(|_| self.update_message)
+    }
+
+    /// A new message, or the new content of an old one.
+    fn message(
+        &self,
+        ctx: &NotifyContext<'_>,
+        notification: &Notification,
+        old: Option<&Kept>,
+    ) -> Result<Outgoing, Error> {
         let render = Render::new(ctx, notification);
         let attachment = self.attachment(&render)?;
         let mut channel = render.text(&self.channel)?;
@@ -224,11 +239,10 @@ impl Slack {
             self.app_url.clone()
         };
         let mut edited = String::new();
-        if self.update_message
-            && let Some(Kept::SlackMessage {
-                timestamp,
-                channel: id,
-            }) = ctx.kept
+        if let Some(Kept::SlackMessage {
+            timestamp,
+            channel: id,
+        }) = old
         {
             UPDATE_URL.clone_into(&mut url);
             channel.clone_from(id);
@@ -296,10 +310,25 @@ impl Slack {
         &self,
         ctx: &NotifyContext<'_>,
         notification: &Notification,
+        stage: &mut Stage,
         reply: Reply,
     ) -> Progress {
         let outcome = match status::check(reply, &[], ctx.now, status::body_text) {
-            Ok(reply) => self.accepted(&reply),
+            Ok(reply) => {
+                let outcome = self.accepted(&reply);
+                let refused = matches!(outcome.verdict, Verdict::GiveUp { .. });
+                stage.step += 1;
+                // compat: upstream gives up. A message that was deleted, or that may not be edited any more, must not
+                // keep the group from being told.
+                if refused
+                    && stage.step == 1
+                    && self.edited(ctx).is_some()
+                    && let Ok(message) = self.message(ctx, notification, None)
+                {
+                    return Progress::Send(message);
+                }
+                outcome
+            }
             Err(outcome) => outcome,
         };
         Progress::Finished(name_channel(outcome, ctx, notification, &self.channel))

@@ -69,6 +69,9 @@ impl Router {
                     .record(now, fingerprint, &alert.labels, &place, &stage);
             }
         }
+        // compat: an episode has its own message; one of an earlier episode is left alone.
+        let begins = reason == NotifyReason::FirstNotification;
+        let kept = self.log.kept(&key).filter(|_| !begins).cloned();
         let id = self.next_delivery;
         self.next_delivery += 1;
         let notification = Notification {
@@ -83,7 +86,7 @@ impl Router {
             reason,
             now: flush.now,
             deadline: flush.now + route.group_interval.max(DELIVERY_TIME_MIN),
-            kept: self.log.kept(&key).cloned(),
+            kept,
         };
         self.journal.push(&Record::Intended(Intent {
             id,

@@ -42,6 +42,8 @@
 //! - Requests to SNS are signed over content type, host and the `x-amz-` fields, which is what signature
 //!   version 4 asks for; upstream's SDK signs the length and fields of its own too. Both are valid.
 //! - Slack's errors about the moment (`ratelimited`, `internal_error`, ...) are tried again, upstream gives up.
+//!   Where Slack refuses the edit that `update_message` asks for, because the message was deleted or is too old, a
+//!   new message is sent; upstream tells the group nothing more until all of it is resolved.
 //! - What a receiver answers is told without the secrets that it was sent (`tests/program/secrets.rs`), and
 //!   findings of `check` show stars in place of secrets.
 //! - A receiver may have a fallback receiver. It is told of a group while an integration is not reached: its

@@ -107,6 +107,19 @@ fn what_an_integration_remembers_survives_a_restart_and_a_snapshot() {
         panic!("a notification")
     };
     assert_eq!(n.kept, Some(kept));
+    bench
+        .router
+        .on_delivery(bench.now, n.id, Verdict::Delivered);
+    // What fires after the end begins anew; no old message is edited unseen.
+    bench.resolve("Down/1");
+    bench.resolve("Down/2");
+    assert_eq!(bench.deliver(400).len(), 1);
+    bench.router = open(&bench.disk, config(&[("slack", true)]), bench.now);
+    bench.fire("Down/1");
+    let Some((_, Action::Notify(n))) = bench.run(400).pop() else {
+        panic!("a notification")
+    };
+    assert_eq!((n.reason, n.kept.clone()), (FirstNotification, None));
 }
 
 #[test]
