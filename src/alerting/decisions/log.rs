@@ -398,6 +398,10 @@ fn put_stage(out: &mut Vec<u8>, stage: &Stage) {
             out.push(12);
             put_str(out, from);
         }
+        Stage::Uncertain { since } => {
+            out.push(13);
+            put_time(out, *since);
+        }
     }
 }
 
@@ -459,6 +463,9 @@ fn stage(r: &mut Reader<'_>) -> Result<Stage, Error> {
         12 => Stage::FallenBack {
             from: r.str()?.into(),
         },
+        13 => Stage::Uncertain {
+            since: read_time(r)?,
+        },
         _ => return Err(Error::Invalid("stage")),
     })
 }
@@ -511,6 +518,7 @@ mod tests {
             Stage::FallenBack {
                 from: "team/webhook/0".into(),
             },
+            Stage::Uncertain { since: at(4) },
         ]
     }
 

@@ -65,6 +65,11 @@ pub enum Stage {
         /// Receiver and integration that were not reached: `team/webhook/0`.
         from: Arc<str>,
     },
+    /// Nobody knows whether an earlier notification arrived; it is told again.
+    Uncertain {
+        /// When that notification was begun.
+        since: WallTime,
+    },
 }
 
 impl Stage {
@@ -84,6 +89,7 @@ impl Stage {
             Self::Refused { .. } => "refused",
             Self::Superseded => "superseded",
             Self::FallenBack { .. } => "fallback",
+            Self::Uncertain { .. } => "uncertain",
         }
     }
 }
@@ -124,6 +130,10 @@ impl fmt::Display for Stage {
             Self::FallenBack { from } => {
                 write!(f, "told instead, because {from} is not reached")
             }
+            Self::Uncertain { since } => write!(
+                f,
+                "told again: a restart or a missing answer left open whether the notification of {since} arrived"
+            ),
         }
     }
 }

@@ -217,6 +217,9 @@ impl Router {
                 let from: Arc<str> = unreached.join(", ").into();
                 self.record_flush(now, flush, &place, Stage::FallenBack { from });
             }
+            if target.integration.send_resolved || !flush.firing.is_empty() {
+                self.record_uncertain(now, &key, flush, &place);
+            }
             self.begin(now, id, slot_at, flush, key, reason);
             return;
         }

@@ -1,7 +1,7 @@
 //! Alerts in: their times filled in, merged with what is known, put into groups.
 
 use super::{
-    Alert, Arc, BTreeMap, Error, Group, Labels, Place, Record, Router, Slot, Span, Stage,
+    Alert, Arc, BTreeMap, Error, Group, Labels, Place, Record, Router, Slot, SmallVec, Span, Stage,
     StoredAlert, Syntax, WallTime,
 };
 use crate::text::quote::quote;
@@ -88,8 +88,20 @@ impl Router {
         self.store(now, fingerprint, alert);
     }
 
-    /// Puts an alert in its place in memory and into its groups.
+    /// Puts an alert in its place in memory and into its groups, and records which it joined.
     pub(super) fn store(&mut self, now: WallTime, fingerprint: u64, alert: Alert) {
+        for group in self.place(now, fingerprint, alert) {
+            self.record_joined(now, fingerprint, group);
+        }
+    }
+
+    /// Puts an alert in its place in memory and into its groups; those that it joined.
+    pub(super) fn place(
+        &mut self,
+        now: WallTime,
+        fingerprint: u64,
+        alert: Alert,
+    ) -> SmallVec<[u64; 1]> {
         self.inhibitor
             .on_alert(fingerprint, &alert.labels, alert.ends_at);
         let resolved = alert.resolved_at(now);
@@ -104,12 +116,18 @@ impl Router {
             self.alerts
                 .insert(fingerprint, StoredAlert { alert, places });
         }
-        self.join_groups(now, fingerprint, resolved);
+        self.join_groups(now, fingerprint, resolved)
     }
 
-    fn join_groups(&mut self, now: WallTime, fingerprint: u64, resolved: bool) {
+    fn join_groups(
+        &mut self,
+        now: WallTime,
+        fingerprint: u64,
+        resolved: bool,
+    ) -> SmallVec<[u64; 1]> {
+        let mut joined = SmallVec::new();
         let Some(stored) = self.alerts.get_mut(&fingerprint) else {
-            return;
+            return joined;
         };
         let labels = stored.alert.labels.clone();
         let starts_at = stored.alert.starts_at;
@@ -126,10 +144,28 @@ impl Router {
                 continue;
             }
             *group = self.join(now, fingerprint, *route, &labels, starts_at);
+            joined.extend(*group);
         }
         if let Some(stored) = self.alerts.get_mut(&fingerprint) {
             stored.places = places;
         }
+        joined
+    }
+
+    /// Records that an alert has joined a group.
+    pub(super) fn record_joined(&mut self, now: WallTime, fingerprint: u64, group: u64) {
+        let Some(stored) = self.alerts.get(&fingerprint) else {
+            return;
+        };
+        let Some(group) = self.groups.get(&group) else {
+            return;
+        };
+        let stage = self.decisions.stage(Stage::Grouped {
+            flush_at: group.next_flush,
+        });
+        let labels = &stored.alert.labels;
+        self.decisions
+            .record(now, fingerprint, labels, &group.place, &stage);
     }
 
     /// Adds an alert to its group on a route, making the group if need be.
@@ -152,11 +188,6 @@ impl Router {
         };
         let group = self.groups.get_mut(&id)?;
         group.members.insert(fingerprint, None);
-        let stage = self.decisions.stage(Stage::Grouped {
-            flush_at: group.next_flush,
-        });
-        self.decisions
-            .record(now, fingerprint, labels, &group.place, &stage);
         Some(id)
     }
 }

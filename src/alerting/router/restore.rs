@@ -254,8 +254,11 @@ impl Router {
             .map(|(fingerprint, stored)| (fingerprint, stored.alert))
             .collect();
         alerts.sort_unstable_by_key(|(fingerprint, _)| *fingerprint);
+        let mut joined: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
         for (fingerprint, alert) in alerts {
-            self.store(now, fingerprint, alert);
+            for group in self.place(now, fingerprint, alert) {
+                joined.entry(group).or_default().push(fingerprint);
+            }
         }
         let by_key: BTreeMap<(Arc<str>, Arc<str>), u64> = self
             .due
@@ -273,7 +276,16 @@ impl Router {
                 .get(&old.receiver)
                 .map_or(&[][..], Vec::as_slice);
             let new_id = by_key.get(&(Arc::clone(&old.key), Arc::clone(&old.receiver)));
+            if let Some(members) = new_id.and_then(|id| joined.get_mut(id)) {
+                members.retain(|fingerprint| !old.members.contains_key(fingerprint));
+            }
             self.carry_over(now, old, new_id.copied(), targets);
+        }
+        // Those that stay where they were are no news, and would push out what is.
+        for (group, members) in joined {
+            for fingerprint in members {
+                self.record_joined(now, fingerprint, group);
+            }
         }
         self.close_orphans(now);
         self.journal.push(&Record::Clock(now));

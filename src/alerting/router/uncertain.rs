@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Flush, Intent, LogEntry, LogKey, Record, Router, WallTime};
+use super::{Flush, Intent, LogEntry, LogKey, Place, Record, Router, Stage, WallTime};
 use crate::alerting::NotifyReason;
 use crate::alerting::journal::Outcome;
 
@@ -76,6 +76,30 @@ impl Router {
         // Others still fire: the log may know an end from an earlier time.
         (send_resolved && flush.resolved.iter().any(fired))
             .then_some(NotifyReason::NewResolvedAlerts)
+    }
+
+    /// Records for the alerts of an uncertain notification that it is why they are told of once more.
+    pub(super) fn record_uncertain(
+        &mut self,
+        now: WallTime,
+        key: &LogKey,
+        flush: &Flush,
+        place: &Arc<Place>,
+    ) {
+        let Some(Intent { entry: said, .. }) = self.uncertain.get(key) else {
+            return;
+        };
+        let since = said.timestamp;
+        let stage = self.decisions.stage(Stage::Uncertain { since });
+        for (fingerprint, alert) in flush.iter() {
+            if [&said.firing, &said.resolved]
+                .iter()
+                .any(|all| all.binary_search(&fingerprint).is_ok())
+            {
+                self.decisions
+                    .record(now, fingerprint, &alert.labels, place, &stage);
+            }
+        }
     }
 
     /// Nothing is to be told of a flush. Closes what is uncertain when from now on the log alone tells all that matters:

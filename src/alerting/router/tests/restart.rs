@@ -60,7 +60,9 @@ fn a_reload_repeats_nothing_and_keeps_timers() {
     bench.fire("Down/2");
     let mut changed = config(&[("webhook", true)]);
     changed.resolve_timeout = Span::minutes(1);
+    let recorded = bench.router.decisions().len();
     bench.router.reload(bench.now, changed);
+    assert_eq!(bench.router.decisions().len(), recorded, "no news");
     assert_eq!(bench.deliver(300), [told(330, "+1 +2", NewAlertsInGroup)]);
     // A new integration is told at the next flush what the old one knows.
     let more = config(&[("webhook", true), ("slack", true)]);

@@ -38,6 +38,24 @@ fn an_end_is_told_though_two_crashes_interrupted_begin_and_end() {
 }
 
 #[test]
+fn why_something_is_told_twice_is_on_record() {
+    let mut bench = Bench::new(config(HOOK));
+    bench.fire("Down/1");
+    assert_eq!(bench.unheard(30), ["+1"]);
+    let begun = bench.now;
+    bench.fire("Down/2");
+    bench.crash();
+    assert_eq!(bench.deliver(31).len(), 1);
+    let uncertain = |name: &str| {
+        let fingerprint = alert(name, T0, T0).labels.fingerprint();
+        let mut about = bench.router.decisions().about(fingerprint);
+        about.any(|decision| *decision.verdict == Stage::Uncertain { since: begun })
+    };
+    assert!(uncertain("Down/1"));
+    assert!(!uncertain("Down/2"), "it was not told before");
+}
+
+#[test]
 fn an_alert_that_fires_again_is_told_though_a_crash_interrupted_its_end() {
     let mut bench = Bench::new(config(HOOK));
     bench.fire("Down/1");
