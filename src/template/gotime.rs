@@ -8,6 +8,7 @@ use jiff::{Timestamp, Zoned};
 
 use super::function::{Function, Type};
 use super::value::Value;
+use crate::text::quote::quote;
 use crate::time::WallTime;
 
 const SECOND: i64 = 1_000_000_000;
@@ -63,6 +64,31 @@ impl Time {
 
     fn fraction(&self) -> i64 {
         self.nanoseconds().rem_euclid(i128::from(SECOND)) as i64
+    }
+
+    /// Seconds since the year one began, and nanoseconds: what Go keeps of a time.
+    pub(super) fn since_year_one(&self) -> (i64, u64) {
+        let seconds = self.seconds() - ZERO_SECONDS;
+        (seconds, self.fraction().unsigned_abs())
+    }
+
+    /// Go's `GoString`: the call that makes this time.
+    pub(super) fn go_source(&self) -> String {
+        let t = self.0.datetime();
+        let month = MONTHS
+            .get(usize::from(t.month().unsigned_abs()).saturating_sub(1))
+            .unwrap_or(&"");
+        let zone = self.0.time_zone();
+        let zone = match zone.iana_name() {
+            _ if zone == &TimeZone::UTC => "time.UTC".to_owned(),
+            Some(name) => format!("time.Location({})", quote(name)),
+            None => "time.Local".to_owned(),
+        };
+        let (year, day, nanosecond) = (t.year(), t.day(), t.subsec_nanosecond());
+        let (hour, minute, second) = (t.hour(), t.minute(), t.second());
+        format!(
+            "time.Date({year}, time.{month}, {day}, {hour}, {minute}, {second}, {nanosecond}, {zone})"
+        )
     }
 
     /// Whether this is Go's zero time.
@@ -176,10 +202,10 @@ impl Time {
         parse(layout, text).ok_or_else(|| {
             format!(
                 "parsing time {} as {}: cannot parse {} as {}",
-                crate::text::quote::quote(text),
-                crate::text::quote::quote(layout),
-                crate::text::quote::quote(text),
-                crate::text::quote::quote(layout)
+                quote(text),
+                quote(layout),
+                quote(text),
+                quote(layout)
             )
         })
     }

@@ -1,5 +1,7 @@
 //! Go's `fmt`: `Sprint`, `Sprintln`, `Sprintf` on template values.
 
+mod time;
+
 use std::fmt::Write as _;
 
 use super::function::Kind;
@@ -91,6 +93,8 @@ struct Printer {
     overflow: bool,
     /// Whether pointers are followed.
     follow: bool,
+    /// Whether this is the value in a complaint, which is printed without its methods.
+    complains: bool,
 }
 
 /// Where a format stands among its arguments.
@@ -222,7 +226,8 @@ impl Printer {
             _ => match cursor.take() {
                 None => self.push(&format!("%!{verb}(MISSING)")),
                 Some(arg) => {
-                    if verb == 'v' {
+                    // compat: `%w` is none of our verbs, but takes its flags.
+                    if matches!(verb, 'v' | 'w') {
                         self.flags.sharp_v = std::mem::take(&mut self.flags.sharp);
                         self.flags.plus_v = std::mem::take(&mut self.flags.plus);
                     }
@@ -235,10 +240,10 @@ impl Printer {
 
     fn print(&mut self, value: &Value, verb: char) {
         match (verb, value) {
-            ('T', value) => self.pad(value.type_name()),
+            ('T', value) => self.string(value.type_name(), 's'),
             ('v', Value::Nil) => self.pad("<nil>"),
             (_, Value::Nil) => self.bad_verb(value, verb),
-            ('p', _) => self.bad_verb(value, verb),
+            ('p' | 'w', _) => self.bad_verb(value, verb),
             ('v', value) => self.top(value, false),
             (verb, value) => self.value(value, verb, 0),
         }
@@ -254,6 +259,7 @@ impl Printer {
             return;
         }
         if !self.flags.sharp_v
+            && !self.complains
             && matches!(verb, 'v' | 's' | 'x' | 'X' | 'q')
             && let Some(text) = value.stringer()
         {
@@ -274,10 +280,7 @@ impl Printer {
                 'v' | 's' | 'x' | 'X' | 'q' => self.string(text, verb),
                 _ => self.bad_verb(value, verb),
             },
-            Value::Time(time) => {
-                let text = time.to_string();
-                self.push(&text);
-            }
+            Value::Time(time) => self.time(time, verb),
             Value::List(list) => {
                 if self.flags.sharp_v {
                     self.push(list.ty.name);
@@ -357,17 +360,11 @@ impl Printer {
         } else {
             self.push(value.type_name());
             self.push("=");
-            self.value_plain(value);
+            let outer = std::mem::replace(&mut self.complains, true);
+            self.value(value, 'v', 0);
+            self.complains = outer;
         }
         self.push(")");
-    }
-
-    /// A value in an error text: without its methods.
-    fn value_plain(&mut self, value: &Value) {
-        match value {
-            Value::Named(_, v, _) | Value::Duration(v) => self.push(&v.to_string()),
-            other => self.value(other, 'v', 0),
-        }
     }
 
     fn pad(&mut self, text: &str) {
@@ -452,14 +449,7 @@ impl Printer {
             'x' => format!("{magnitude:x}"),
             'X' => format!("{magnitude:X}"),
             'c' | 'q' => return self.character(magnitude, negative, verb),
-            'U' => {
-                let c = u32::try_from(magnitude).ok().and_then(char::from_u32);
-                let shown = match c {
-                    Some(c) if self.flags.sharp => format!("U+{magnitude:04X} '{c}'"),
-                    _ => format!("U+{magnitude:04X}"),
-                };
-                return self.pad(&shown);
-            }
+            'U' => return self.code_point(magnitude, negative),
             _ => return self.bad_verb(value, verb),
         };
         let mut digits = digits;
@@ -473,6 +463,7 @@ impl Printer {
             digits = format!("{}{digits}", "0".repeat(p.saturating_sub(digits.len())));
         }
         let prefix = match verb {
+            'O' if self.flags.sharp && !digits.starts_with('0') => "0o0",
             'O' => "0o",
             'b' if self.flags.sharp => "0b",
             'o' if self.flags.sharp && !digits.starts_with('0') => "0",
@@ -482,7 +473,7 @@ impl Printer {
         };
         let sign = if negative {
             "-"
-        } else if self.flags.plus || self.flags.plus_v {
+        } else if self.flags.plus {
             "+"
         } else if self.flags.space {
             " "
@@ -498,6 +489,24 @@ impl Printer {
         let text = format!("{sign}{prefix}{digits}");
         let zero = std::mem::take(&mut self.flags.zero);
         self.pad(&text);
+        self.flags.zero = zero;
+    }
+
+    /// `U+00E9`, and with `#` the character itself if it can be seen.
+    fn code_point(&mut self, magnitude: u64, negative: bool) {
+        let number = if negative {
+            magnitude.wrapping_neg()
+        } else {
+            magnitude
+        };
+        let digits = self.flags.precision.unwrap_or(0).max(4);
+        let mut shown = format!("U+{number:0digits$X}");
+        let c = u32::try_from(number).ok().and_then(char::from_u32);
+        if let Some(c) = c.filter(|c| self.flags.sharp && is_printable(*c)) {
+            let _ = write!(shown, " '{c}'");
+        }
+        let zero = std::mem::take(&mut self.flags.zero);
+        self.pad(&shown);
         self.flags.zero = zero;
     }
 
@@ -517,7 +526,12 @@ impl Printer {
                 '\'' => "'\\''".to_owned(),
                 '"' => "'\"'".to_owned(),
                 c => {
-                    let quoted = quote(&c.to_string());
+                    let text = c.to_string();
+                    let quoted = if self.flags.plus {
+                        quote_ascii(&text)
+                    } else {
+                        quote(&text)
+                    };
                     format!("'{}'", &quoted[1..quoted.len() - 1])
                 }
             }
@@ -550,6 +564,11 @@ impl Printer {
                 None => binary_form(v),
             },
             _ => return self.bad_verb(value, verb),
+        };
+        let text = if self.flags.sharp && verb != 'b' && v.is_finite() {
+            with_point(&text, verb, precision)
+        } else {
+            text
         };
         let text = match verb {
             'G' | 'E' => text.replace('e', "E"),
@@ -589,6 +608,35 @@ impl Printer {
         self.pad(&text);
         self.flags.zero = zero;
     }
+}
+
+/// `#` on a float: there is a decimal point, and trailing zeros stay where `%g` and `%x` drop them.
+fn with_point(text: &str, verb: char, precision: Option<usize>) -> String {
+    let (sign, rest) = match text.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", text),
+    };
+    let exponent = if matches!(verb, 'x' | 'X') { 'p' } else { 'e' };
+    let (number, tail) = rest.split_at(rest.find(exponent).unwrap_or(rest.len()));
+    let wanted = match verb {
+        'v' | 'g' | 'G' | 'x' => precision.unwrap_or(6),
+        _ => 0,
+    };
+    // compat: what counts begins with the first character that is no zero, be it the x of 0x.
+    let from = number.find(|c| !matches!(c, '0' | '.'));
+    let counted = from.map_or(0, |from| {
+        number[from..].chars().filter(|c| *c != '.').count()
+    });
+    let has_point = number.contains('.');
+    let counted = counted + usize::from(!has_point && number == "0");
+    let point = if has_point { "" } else { "." };
+    let zeros = "0".repeat(wanted.saturating_sub(counted));
+    format!("{sign}{number}{point}{zeros}{tail}")
+}
+
+/// compat: `strconv.IsPrint`; what it quotes as itself.
+fn is_printable(c: char) -> bool {
+    matches!(c, '"' | '\\') || quote(&c.to_string()) == format!("\"{c}\"")
 }
 
 impl<'a> Cursor<'a> {
@@ -779,6 +827,7 @@ fn quote_ascii(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::template::value::List;
 
     fn p(format: &str, args: &[Value]) -> String {
         sprintf(format, args).unwrap()
@@ -798,6 +847,33 @@ mod tests {
             ("% x", 2.0, " 0x1p+01"),
         ] {
             assert_eq!(p(format, &[Value::Float(v)]), want, "{format}");
+        }
+    }
+
+    /// As amtool 0.33 prints them.
+    #[test]
+    fn flags_print_as_in_go() {
+        let list = Value::List(List::strings(["a"]));
+        for (format, v, want) in [
+            ("%+v", Value::Int(5), "5"),
+            ("%#g", Value::Float(2.5), "2.50000"),
+            ("%#.3x", Value::Float(1.0), "0x1.000p+00"),
+            ("%#x", Value::Float(2.5), "0x1.4000p+01"),
+            ("%#.0f", Value::Float(-3.0), "-3."),
+            ("%#g", Value::Float(0.0), "0.00000"),
+            ("%#g", Value::Float(1e21), "1.00000e+21"),
+            ("%#d", Value::Float(2.5), "%!d(float64=2.50000)"),
+            ("%#O", Value::Int(-5), "-0o05"),
+            ("%U", Value::Int(-5), "U+FFFFFFFFFFFFFFFB"),
+            ("%#.6U", Value::Int(0xe9), "U+0000E9 'é'"),
+            ("%#U", Value::Int(1), "U+0001"),
+            ("%08U", Value::Int(1), "  U+0001"),
+            ("%+q", Value::Int(0xe9), r"'\u00e9'"),
+            ("%.2T", Value::Int(1), "in"),
+            ("%w", list, "%!w([]string=[a])"),
+            ("%5z", Value::Duration(1), "%!z(time.Duration=    1)"),
+        ] {
+            assert_eq!(p(format, &[v]), want, "{format}");
         }
     }
 
