@@ -1,8 +1,10 @@
 //! How does a long query read over several lines? Upstream's formatter, as `format_query` uses it.
 
+use std::fmt::Write as _;
+
 use crate::promql::ast::{AggregateExpr, BinaryExpr, Call, Expr};
 
-use super::printer::{aggregate_head, operator_with_modifiers, subquery_suffix};
+use super::printer::{aggregate_head, operator_with_modifiers, subquery_suffix, would_go_on};
 
 /// A node whose one-line form is longer than this is split.
 const MAX_LINE: usize = 100;
@@ -62,7 +64,12 @@ fn write_aggregate(aggregate: &AggregateExpr, level: usize, out: &mut String) {
 }
 
 fn write_binary(binary: &BinaryExpr, level: usize, out: &mut String) {
-    write_pretty(&binary.lhs, level + 1, out);
+    if would_go_on(binary) {
+        indent(level + 1, out);
+        let _ = write!(out, "({})", binary.lhs);
+    } else {
+        write_pretty(&binary.lhs, level + 1, out);
+    }
     out.push('\n');
     indent(level, out);
     out.push_str(&operator_with_modifiers(binary));

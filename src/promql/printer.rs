@@ -5,8 +5,8 @@ use std::fmt::{self, Write as _};
 use crate::model::labels::is_legacy_name;
 use crate::model::{METRIC_NAME, MatchOp};
 use crate::promql::ast::{
-    AggregateExpr, At, BinaryExpr, DurationExpr, DurationKind, Expr, MatrixSelector, NumberLiteral,
-    SubqueryExpr, VectorMatchCardinality, VectorMatching, VectorSelector,
+    AggregateExpr, At, BinaryExpr, BinaryOp, DurationExpr, DurationKind, Expr, MatrixSelector,
+    NumberLiteral, SubqueryExpr, VectorMatchCardinality, VectorMatching, VectorSelector,
 };
 use crate::text::{duration, gofmt, quote::quote};
 use crate::time::Span;
@@ -38,13 +38,12 @@ impl fmt::Display for Expr {
                 f.write_char(')')
             }
             Self::Binary(binary) => {
-                write!(
-                    f,
-                    "{} {} {}",
-                    binary.lhs,
-                    operator_with_modifiers(binary),
-                    binary.rhs
-                )
+                let operator = operator_with_modifiers(binary);
+                if would_go_on(binary) {
+                    write!(f, "({}) {operator} {}", binary.lhs, binary.rhs)
+                } else {
+                    write!(f, "{} {operator} {}", binary.lhs, binary.rhs)
+                }
             }
             Self::Unary(unary) => write!(f, "{}{}", unary.op, unary.expr),
             Self::Paren(paren) => write!(f, "({})", paren.expr),
@@ -80,6 +79,37 @@ pub(super) fn operator_with_modifiers(binary: &BinaryExpr) -> String {
         write_matching(&mut out, matching);
     }
     out
+}
+
+/// Whether the operator would be read as part of the calculation that the left side ends in, as in
+/// `a @ 1 offset (5m) + b`. It can be written the other way round, which no printed form keeps.
+pub(super) fn would_go_on(binary: &BinaryExpr) -> bool {
+    // compat: after `offset` only what begins like this goes on with an operator.
+    fn open(calculation: Option<&DurationExpr>) -> bool {
+        let text = calculation.map(ToString::to_string).unwrap_or_default();
+        ["(", "--", "-+", "+-", "++"]
+            .iter()
+            .any(|begin| text.starts_with(begin))
+    }
+    fn ends_open(expr: &Expr) -> bool {
+        match expr {
+            Expr::VectorSelector(s) => open(s.offset_expr.as_deref()),
+            Expr::MatrixSelector(m) => open(m.selector.offset_expr.as_deref()),
+            Expr::Subquery(s) => open(s.offset_expr.as_deref()),
+            Expr::Binary(binary) => ends_open(&binary.rhs),
+            Expr::Unary(unary) => ends_open(&unary.expr),
+            _ => false,
+        }
+    }
+    matches!(
+        binary.op,
+        BinaryOp::Add
+            | BinaryOp::Sub
+            | BinaryOp::Mul
+            | BinaryOp::Div
+            | BinaryOp::Mod
+            | BinaryOp::Pow
+    ) && ends_open(&binary.lhs)
 }
 
 fn write_matching(out: &mut String, matching: &VectorMatching) {

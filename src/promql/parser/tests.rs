@@ -34,6 +34,20 @@ fn operators_bind_as_upstream_binds_them() {
     assert_eq!(tree("a offset (5m)*2"), "a offset (5m) * 2");
 }
 
+/// Upstream prints what it does not read.
+#[test]
+fn a_calculated_offset_ends_before_an_operator() {
+    let text = "a offset (5m + 1) @ 12.5 + b";
+    let expr = parse(text, &ParseOptions::all()).unwrap();
+    let printed = "(a @ 12.500 offset (5m + 1)) + b";
+    assert_eq!(expr.to_string(), printed);
+    let again = parse(printed, &ParseOptions::all()).unwrap();
+    assert_eq!(again.to_string(), printed);
+    let comparison = "a @ 12.500 offset (5m + 1) == b";
+    let expr = parse(comparison, &ParseOptions::all()).unwrap();
+    assert_eq!(expr.to_string(), comparison);
+}
+
 #[test]
 fn keywords_may_name_metrics_and_labels() {
     for text in [
