@@ -31,7 +31,7 @@
 //! - All mistakes are reported with line and column; upstream stops at the first that is not go-yaml's.
 //! - An error in an expression stands at its character in the file, also within a block scalar; upstream
 //!   names the line where the field begins.
-//! - Texts of malformed YAML are our own; the place is the same.
+//! - Texts of malformed YAML are our own; the place is the same. Texts in UTF-16 are refused by name; go-yaml reads them.
 //! - `---`: only the first document of a file is read, as upstream does; rule files give no warning.
 //! - YAML documents with collections nested deeper than 256, or with aliases that unfold into more than
 //!   500000 nodes, are refused.

@@ -6,11 +6,10 @@ use super::node::Place;
 use super::pieces::Piece;
 use super::place::CharOffsets;
 
-/// The text without its byte order mark, some lines indented further.
+/// The text without its byte order mark, some lines indented further, some tabs made blanks.
 ///
-/// compat: go-yaml lets the lines of a quoted scalar stand at any indentation; the parser, like the
-/// specification, does not. White space at the beginning of such lines means nothing, so adding some
-/// changes no value.
+/// compat: go-yaml lets the lines of a quoted scalar stand at any indentation, and tabs between a colon and
+/// its value; the parser does not. White space in these places means nothing, so that changes no value.
 pub(super) struct Body<'t> {
     pub(super) text: std::borrow::Cow<'t, str>,
     offsets: CharOffsets,
@@ -78,7 +77,7 @@ impl<'t> Body<'t> {
 
     /// Indents the lines of the quoted scalar that begins at `start` to its quote. Answers whether that
     /// changed anything.
-    pub(super) fn repair(&mut self, start: Marker) -> bool {
+    pub(super) fn indent(&mut self, start: Marker) -> bool {
         let from = self.offsets.byte(&self.text, start.index());
         let Some(scalar) = self.text.get(from..) else {
             return false;
@@ -109,6 +108,21 @@ impl<'t> Body<'t> {
             }
         }
         self.indented.sort_unstable();
+        true
+    }
+}
+
+impl Body<'_> {
+    /// Makes blanks of the tabs between a colon and what stands at `value`. Answers whether there were any.
+    pub(super) fn untab(&mut self, value: Marker) -> bool {
+        let end = self.offsets.byte(&self.text, value.index());
+        let before = self.text.get(..end).unwrap_or_default();
+        let start = before.trim_end_matches([' ', '\t']).len();
+        if !before.ends_with(['\t', ' ']) || !before[start..].contains('\t') {
+            return false;
+        }
+        let blanks = " ".repeat(end - start);
+        self.text.to_mut().replace_range(start..end, &blanks);
         true
     }
 }

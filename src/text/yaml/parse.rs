@@ -15,8 +15,11 @@ pub const DEPTH_MAX: usize = 256;
 /// Nodes that aliases and merge keys may copy in one text.
 const COPIES_MAX: usize = 500_000;
 
-/// Quoted scalars with lines too far left that one text may have.
+/// Places that one text may have which the parser refuses and go-yaml does not. Each costs a pass: a short text may have
+/// more.
 const REPAIRS_MAX: usize = 64;
+/// Bytes that all passes together may read.
+const PASSES_BYTES_MAX: usize = 32 << 20;
 
 /// Reads all documents of a text.
 pub fn parse(text: &str) -> Result<Vec<Document>, Problem> {
@@ -51,6 +54,12 @@ pub(super) fn parse_whole(text: &str) -> Result<Document, Problem> {
 /// The text in `bytes`, or where it stops being UTF-8.
 pub fn utf8(bytes: &[u8]) -> Result<&str, Problem> {
     std::str::from_utf8(bytes).map_err(|error| {
+        if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+            let problem = Problem::new(start_of_text(), "yaml: the text is UTF-16, not UTF-8");
+            return problem
+                .of_kind(ProblemKind::Syntax)
+                .with_hint("save it as UTF-8; PowerShell does so with `-Encoding utf8`");
+        }
         let good = bytes.get(..error.valid_up_to()).unwrap_or_default();
         let good = std::str::from_utf8(good).unwrap_or_default();
         let line_start = good.rfind('\n').map_or(0, |at| at + 1);
@@ -70,6 +79,35 @@ fn start_of_text() -> Span {
         column: 1,
     };
     Span { start, end: start }
+}
+
+/// What the parser says of a tab between a colon and a value.
+const TAB_BEFORE_VALUE: &str = "':' must be followed by a valid YAML whitespace";
+
+/// compat: go-yaml reads texts that say they are YAML 1.1 or say nothing, and knows no directives but two.
+fn foreign_directive(body: &str, skipped: usize) -> Option<Problem> {
+    let mut offset = 0;
+    for (number, line) in body.split_inclusive('\n').enumerate() {
+        let mut words = line.split_whitespace();
+        let message = match words.next() {
+            Some("%YAML") if words.next() != Some("1.1") => "found incompatible YAML document",
+            Some("%YAML" | "%TAG") | None => "",
+            Some(word) if word.starts_with('#') => "",
+            Some(_) if line.starts_with('%') => "found unknown directive name",
+            Some(_) => return None,
+        };
+        if !message.is_empty() {
+            let place = Place {
+                offset: offset + skipped,
+                line: number + 1,
+                column: 1,
+            };
+            let problem = Problem::at(place, format!("yaml: line {}: {message}", number + 1));
+            return Some(problem.with_hint("leave the line away, as all do: the text is YAML 1.1"));
+        }
+        offset += line.len();
+    }
+    None
 }
 
 /// A collection that is not closed yet.
@@ -99,6 +137,8 @@ enum Halt {
     Problem(Problem),
     /// A quoted scalar that begins at this character goes on at too small an indentation.
     Quoted(Marker),
+    /// What stands at this character is parted from the colon before it by a tab.
+    Tab(Marker),
 }
 
 impl From<Problem> for Halt {
@@ -129,6 +169,9 @@ impl<'t> Reader<'t> {
                 "yaml: control characters are not allowed",
             ));
         }
+        if let Some(problem) = foreign_directive(body, skipped) {
+            return Err(problem);
+        }
         Ok(Self {
             text,
             body: Body::new(body, skipped),
@@ -140,7 +183,8 @@ impl<'t> Reader<'t> {
     }
 
     fn documents(mut self, wanted: usize) -> Result<Vec<Document>, Problem> {
-        for _ in 0..=REPAIRS_MAX {
+        let passes_max = REPAIRS_MAX.max(PASSES_BYTES_MAX / self.text.len().max(1));
+        for _ in 0..=passes_max {
             let text = self.body.text.clone();
             match self.pass(&text, wanted) {
                 Ok(roots) => {
@@ -152,20 +196,27 @@ impl<'t> Reader<'t> {
                     return Ok(roots.into_iter().map(document).collect());
                 }
                 Err(Halt::Problem(problem)) => return Err(problem),
-                Err(Halt::Quoted(start)) if self.body.repair(start) => {
-                    self.open.clear();
-                    self.finished.clear();
-                    self.anchors.clear();
-                    self.copies = 0;
-                }
+                Err(Halt::Quoted(start)) if self.body.indent(start) => self.begin_again(),
+                Err(Halt::Tab(value)) if self.body.untab(value) => self.begin_again(),
                 Err(Halt::Quoted(start)) => {
                     let text = "yaml: invalid indentation in quoted scalar";
                     return Err(Problem::at(self.place(start), text));
                 }
+                Err(Halt::Tab(value)) => {
+                    let text = format!("yaml: {TAB_BEFORE_VALUE}");
+                    return Err(Problem::at(self.place(value), text));
+                }
             }
         }
-        let text = "yaml: too many quoted scalars that are not indented";
+        let text = "yaml: too many quoted scalars that are not indented, or tabs after colons";
         Err(Problem::new(start_of_text(), text))
+    }
+
+    fn begin_again(&mut self) {
+        self.open.clear();
+        self.finished.clear();
+        self.anchors.clear();
+        self.copies = 0;
     }
 
     /// Reads `piece`, whose text with the head in front is `joined`.
@@ -190,8 +241,12 @@ impl<'t> Reader<'t> {
         let mut root = None;
         for event in Parser::new_from_str(body) {
             let (event, span) = event.map_err(|error| {
-                if error.info() == "invalid indentation in quoted scalar" {
-                    return Halt::Quoted(*error.marker());
+                match error.info() {
+                    "invalid indentation in quoted scalar" => {
+                        return Halt::Quoted(*error.marker());
+                    }
+                    TAB_BEFORE_VALUE => return Halt::Tab(*error.marker()),
+                    _ => {}
                 }
                 let place = self.place(*error.marker());
                 Halt::Problem(tab_after(self.text, place).unwrap_or_else(|| {

@@ -16,6 +16,46 @@ fn problems(text: &str, read: impl FnOnce(&Decoder, &Node)) -> Vec<String> {
 }
 
 #[test]
+fn tabs_may_part_a_value_from_its_colon() {
+    let text = "a:\tb\nl:\n- x: \t y\n- z:\t\t-1\n- t: |\n    u:\tw\nk:\tv\n";
+    let document = parse_first(text).unwrap();
+    let plain = text.replace("a:\t", "a: ").replace("x: \t y", "x:   y");
+    let plain = plain.replace("z:\t\t", "z:  ").replace("k:\t", "k: ");
+    assert_eq!(document.root, parse_first(&plain).unwrap().root);
+    assert!(document.source.contains("a:\tb"));
+    let many = (0..500).fold(String::new(), |text, n| text + &format!("k{n}:\tv\n"));
+    assert_eq!(
+        parse_first(&many).unwrap().root.as_mapping().unwrap().len(),
+        500
+    );
+}
+
+#[test]
+fn directives_are_those_of_go_yaml() {
+    for good in [
+        "%YAML 1.1\n---\na: b\n",
+        "# x\n\n%TAG ! !x:\n---\na: b\n",
+        "a: |\n  %FOO\n",
+    ] {
+        assert!(parse_first(good).is_ok(), "{good}");
+    }
+    for (bad, message) in [
+        (
+            "%YAML 1.2\n---\na: b\n",
+            "yaml: line 1: found incompatible YAML document",
+        ),
+        (
+            "\n%FOO x\n---\na: b\n",
+            "yaml: line 2: found unknown directive name",
+        ),
+    ] {
+        let problem = parse_first(bad).unwrap_err();
+        assert_eq!(problem.message, message);
+    }
+    assert!(utf8(b"\xff\xfea\0").unwrap_err().message.contains("UTF-16"));
+}
+
+#[test]
 fn nodes_know_where_they_stand() {
     let document = parse_first("a:\n  - é: [x, \"yé\"]\n").unwrap();
     let list = document.root.entry("a").unwrap().as_sequence().unwrap();
