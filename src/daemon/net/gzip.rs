@@ -4,13 +4,10 @@ use std::cell::RefCell;
 use std::io::{self, Write};
 
 use flate2::write::MultiGzDecoder;
-use libdeflater::Decompressor;
+use libdeflater::{Crc, Decompressor};
 use memchr::memmem;
 
 use super::Error;
-
-/// What each member of a gzip stream begins with.
-const MAGIC: &[u8] = b"\x1f\x8b\x08";
 
 /// Head and tail of a member take at least so many bytes.
 const FRAME_BYTES: usize = 18;
@@ -50,8 +47,7 @@ fn at_once(packed: &[u8], limit: u64, buffer: &mut Vec<u8>) -> Option<usize> {
     let is_plausible = packed.len() >= FRAME_BYTES
         && (length as u64) < limit
         && length <= packed.len().saturating_mul(RATIO_MAX);
-    // The decoder would pass over what follows the first member.
-    if !is_plausible || memmem::find(packed.get(1..)?, MAGIC).is_some() {
+    if !is_plausible {
         return None;
     }
     if buffer.len() < length {
@@ -59,7 +55,19 @@ fn at_once(packed: &[u8], limit: u64, buffer: &mut Vec<u8>) -> Option<usize> {
     }
     let out = buffer.get_mut(..length)?;
     let unpacked = WHOLE.with_borrow_mut(|decoder| decoder.gzip_decompress(packed, out));
-    (unpacked == Ok(length)).then_some(length)
+    (unpacked == Ok(length) && ends_with(packed, out)).then_some(length)
+}
+
+/// Whether `packed` ends where its first member does, which unpacks to `out`. The decoder passes over what follows; so the
+/// member's last bytes, checksum and size, must be found at the very end and nowhere before.
+fn ends_with(packed: &[u8], out: &[u8]) -> bool {
+    let mut crc = Crc::new();
+    crc.update(out);
+    let size = u32::try_from(out.len()).unwrap_or(u32::MAX);
+    let mut last = [0; 8];
+    last[..4].copy_from_slice(&crc.sum().to_le_bytes());
+    last[4..].copy_from_slice(&size.to_le_bytes());
+    memmem::find(packed, &last) == packed.len().checked_sub(last.len())
 }
 
 fn in_pieces(packed: &[u8], limit: u64, buffer: &mut Vec<u8>) -> Result<usize, Error> {
@@ -228,9 +236,16 @@ mod tests {
         assert_eq!(at_once(&pack(&body, 1), u64::MAX, &mut buffer), Some(4000));
         assert_eq!(buffer, body);
         assert_eq!(at_once(&pack(&body, 1), 4000, &mut buffer), None);
-        let two = [pack(&body, 1), pack(&body, 1)].concat();
+        let mut two = [pack(&body, 1), pack(&body, 1)].concat();
         assert_eq!(at_once(&two, u64::MAX, &mut buffer), None);
         assert_eq!(unpack(&two, u64::MAX, &mut buffer).unwrap().len(), 8000);
+        // What is no second member is no part of the first, however it ends.
+        let second = two.len() / 2;
+        two[second] ^= 1;
+        assert_eq!(at_once(&two, u64::MAX, &mut buffer), None);
+        assert!(unpack(&two, u64::MAX, &mut buffer).is_err());
+        let nothing_and_more = [pack(b"", 1), vec![0]].concat();
+        assert!(unpack(&nothing_and_more, u64::MAX, &mut buffer).is_err());
     }
 
     #[test]
