@@ -1,7 +1,7 @@
 //! Reads unit-test files and the rule files that they name.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use crate::check::lint::errors;
@@ -87,6 +87,7 @@ impl<'a> Loader<'a> {
 
     fn rule_files(&mut self, tests: &UnitTestFile, loaded: &mut Loaded) {
         let base = loaded.path.parent().map(Path::to_owned).unwrap_or_default();
+        let mut seen = BTreeSet::new();
         for pattern in &tests.rule_files {
             let full = base.join(pattern);
             let found = match self.files.glob(&full.to_string_lossy()) {
@@ -104,6 +105,10 @@ impl<'a> Loader<'a> {
                     .push(format!("no file match pattern {}", full.display()));
             }
             for path in found {
+                // compat: a file that several patterns find is one file.
+                if !seen.insert(plain(&path)) {
+                    continue;
+                }
                 let rules = self.rules(&path);
                 loaded.groups.extend(rules.0.iter().cloned());
                 loaded.errors.extend(rules.1.iter().cloned());
@@ -147,4 +152,10 @@ impl<'a> Loader<'a> {
         self.rules.insert(path.to_owned(), Arc::clone(&rules));
         rules
     }
+}
+
+/// A path without `./`.
+fn plain(path: &Path) -> PathBuf {
+    let parts = path.components();
+    parts.filter(|part| *part != Component::CurDir).collect()
 }

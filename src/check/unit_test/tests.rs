@@ -58,6 +58,15 @@ fn coverage_tells_what_no_test_saw() {
 }
 
 #[test]
+fn a_rule_file_that_is_named_twice_is_one() {
+    let mut files = files(TESTS);
+    let twice = format!("rule_files: [r.yml, ./r.yml, 'r*.yml']\ntests:\n{TESTS}");
+    files.insert("d/t.yml", twice);
+    let report = test_rules(Path::new("d/t.yml"), &files, &TestOptions::default());
+    assert!(report.passed(), "{report:?}");
+}
+
+#[test]
 fn groups_are_reported_in_order_however_many_workers_play_them() {
     let mut tests = String::new();
     for index in 0..20 {
