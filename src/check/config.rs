@@ -257,20 +257,25 @@ impl Checker<'_> {
 }
 
 /// Checks an `alertmanager.yml`.
-pub fn alertmanager(name: &str, bytes: &[u8]) -> Vec<Finding> {
+pub fn alertmanager(name: &str, bytes: &[u8], syntax: Syntax) -> Vec<Finding> {
     let source: Arc<str> = Arc::from(&*String::from_utf8_lossy(bytes));
     let parsed = yaml::utf8(bytes)
         .map_err(|problem| vec![problem])
-        .and_then(|text| alertmanager_config::parse(text, Syntax::default()).map(|_| ()));
+        .and_then(|text| alertmanager_config::parse(text, syntax).map(|_| ()));
     findings(name, &source, parsed)
 }
 
 /// Checks the templates that an `alertmanager.yml` names; patterns without a file are none.
-pub fn router_templates(name: &str, bytes: &[u8], files: &dyn Files) -> Vec<Finding> {
+pub fn router_templates(
+    name: &str,
+    bytes: &[u8],
+    syntax: Syntax,
+    files: &dyn Files,
+) -> Vec<Finding> {
     let folder = Path::new(name).parent().unwrap_or_else(|| Path::new(""));
     let folder = folder.to_string_lossy();
     let Ok(config) =
-        alertmanager_config::parse_in(&String::from_utf8_lossy(bytes), Syntax::default(), &folder)
+        alertmanager_config::parse_in(&String::from_utf8_lossy(bytes), syntax, &folder)
     else {
         return Vec::new();
     };
@@ -376,6 +381,6 @@ mod tests {
             web("w.yml", b"tls: {}\n")[0].to_string(),
             "w.yml:1:1: field tls not found in type web.Config"
         );
-        assert!(!alertmanager("a.yml", b"route: {}\n").is_empty());
+        assert!(!alertmanager("a.yml", b"route: {}\n", Syntax::default()).is_empty());
     }
 }

@@ -116,7 +116,7 @@ fn query(matches: &ArgMatches) -> Result<ExitCode, Error> {
     if !receiver.is_empty() {
         params.push(("receiver", receiver.to_owned()));
     }
-    let filters = amtool::matcher_words(matches, "words").into_iter();
+    let filters = amtool::matcher_words(matches, "words", server.settings.syntax).into_iter();
     params.extend(filters.map(|filter| ("filter", filter)));
     let found = server.get("/api/v2/alerts", &params)?;
     amtool::alerts(&server.settings, amtool::list(found));
@@ -125,12 +125,15 @@ fn query(matches: &ArgMatches) -> Result<ExitCode, Error> {
 
 fn add(matches: &ArgMatches) -> Result<ExitCode, Error> {
     let server = Server::new(matches)?;
-    let labels = amtool::pairs(&amtool::matcher_words(matches, "words"), "labels")?;
+    let syntax = server.settings.syntax;
+    let words = amtool::matcher_words(matches, "words", syntax);
+    let labels = amtool::pairs(&words, "labels", syntax)?;
     if labels.is_empty() {
         return Err(Error::new("at least one label is required")
             .with_hint("for example: watchfire alert add NodeDown instance=a"));
     }
-    let annotations = amtool::pairs(&amtool::texts(matches, "annotation"), "annotations")?;
+    let annotations = amtool::texts(matches, "annotation");
+    let annotations = amtool::pairs(&annotations, "annotations", syntax)?;
     let mut alert = Map::new();
     alert.insert("labels".to_owned(), Value::Object(labels));
     alert.insert("annotations".to_owned(), Value::Object(annotations));

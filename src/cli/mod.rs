@@ -19,6 +19,7 @@ mod explain;
 mod healthcheck;
 mod inbox;
 mod output;
+mod peer_flags;
 mod promql;
 mod query;
 mod receivers;
@@ -129,7 +130,9 @@ const USAGE_EXIT: u8 = 2;
 
 /// Runs the program with `args` (the first is the program's name) and returns its exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let matches = match command().try_get_matches_from(promtool_order(args.into_iter().collect())) {
+    let matches = match command()
+        .try_get_matches_from(peer_flags::behind_the_verb(args.into_iter().collect()))
+    {
         Ok(matches) => matches,
         Err(e) => return usage(&e),
     };
@@ -146,28 +149,6 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             e.exit_code()
         }
     }
-}
-
-/// Puts the flags that promtool takes before its verbs where ours are; what is only a switch there for
-/// experiments is not needed here.
-fn promtool_order(mut args: Vec<OsString>) -> Vec<OsString> {
-    const FEATURE: &str = "--enable-feature";
-    let mut features = Vec::new();
-    while let Some(flag) = args.get(1).and_then(|arg| arg.to_str()) {
-        if flag == "--experimental" || flag == "--no-experimental" {
-            args.remove(1);
-        } else if flag == FEATURE && args.len() > 2 {
-            features.extend(args.drain(1..3));
-        } else if flag.starts_with("--enable-feature=") {
-            features.push(args.remove(1));
-        } else {
-            break;
-        }
-    }
-    let end = args.iter().position(|arg| arg == "--");
-    let end = end.unwrap_or(args.len());
-    args.splice(end..end, features);
-    args
 }
 
 /// The whole command line.
@@ -222,31 +203,6 @@ fn usage(error: &clap::Error) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn flags_of_promtool_stand_before_the_verb() {
-        let order = |line: &str| {
-            let args = promtool_order(line.split(' ').map(OsString::from).collect());
-            args.join(" ".as_ref()).into_string().unwrap()
-        };
-        for (given, taken) in [
-            (
-                "w --experimental --enable-feature=a check rules f",
-                "w check rules f --enable-feature=a",
-            ),
-            (
-                "w --enable-feature a check rules -- f",
-                "w check rules --enable-feature a -- f",
-            ),
-            (
-                "w check --enable-feature=a rules f",
-                "w check --enable-feature=a rules f",
-            ),
-            ("w --help", "w --help"),
-        ] {
-            assert_eq!(order(given), taken);
-        }
-    }
 
     #[test]
     fn the_command_line_is_consistent() {

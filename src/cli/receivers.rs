@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 use super::amtool;
 use super::{Error, output};
 use crate::alerting::Verdict;
-use crate::alerting::matchers::Syntax;
 use crate::daemon::notify_loop::Loaded;
 use crate::daemon::notify_loop::trial::{self, Trial};
 use crate::text::suggest;
@@ -76,6 +75,7 @@ pub(super) fn command() -> Command {
                 .global(true)
                 .help("How the outcome is shown"),
         )
+        .arg(amtool::feature_flag())
         .subcommand(test)
 }
 
@@ -88,7 +88,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Error> {
 
 fn test(matches: &ArgMatches) -> Result<ExitCode, Error> {
     let file = amtool::text(matches, "config.file");
-    let loaded = Loaded::from_file(Path::new(file), Syntax::default()).map_err(|error| {
+    let loaded = Loaded::from_file(Path::new(file), amtool::syntax(matches)?).map_err(|error| {
         Error::new(error.to_string()).with_hint("--config.file names alertmanager.yml")
     })?;
     let name = amtool::text(matches, "receiver");

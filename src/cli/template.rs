@@ -39,6 +39,7 @@ pub(super) fn command() -> Command {
         .after_help("Example:\n  watchfire template render --template.glob='*.tmpl' --template.text='{{ .Status }}'")
         .arg_required_else_help(true)
         .subcommand_required(true)
+        .arg(amtool::feature_flag())
         .subcommand(render)
 }
 
@@ -54,6 +55,8 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Error> {
 }
 
 fn render(matches: &ArgMatches) -> Result<ExitCode, Error> {
+    // Templates have no matchers; a name that is wrong is told all the same.
+    amtool::syntax(matches)?;
     let mut files = Vec::new();
     for pattern in amtool::texts(matches, "template.glob") {
         let found = glob::glob(&pattern)

@@ -232,7 +232,7 @@ fn found(page: &Page, snippet: &str) -> Vec<Finding> {
         let routing = Routing::parse("am.yml", &text, Syntax::default()).unwrap_or_else(|| {
             panic!(
                 "{}\n{text}",
-                crate::check::alertmanager("am.yml", text.as_bytes())[0]
+                crate::check::alertmanager("am.yml", text.as_bytes(), Syntax::default())[0]
             )
         });
         let subjects = Subjects {

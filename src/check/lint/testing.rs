@@ -49,7 +49,7 @@ pub(crate) fn findings_with(
         parsed.unwrap_or_else(|| {
             panic!(
                 "{:?}",
-                crate::check::alertmanager("am.yml", text.as_bytes())
+                crate::check::alertmanager("am.yml", text.as_bytes(), Syntax::default())
             )
         })
     });

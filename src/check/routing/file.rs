@@ -77,12 +77,14 @@ pub struct ExpectedGroup {
 }
 
 /// Reads a file; all mistakes come at once.
-pub fn parse(text: &str) -> Result<CaseFile, Vec<Problem>> {
+pub fn parse(text: &str, syntax: Syntax) -> Result<CaseFile, Vec<Problem>> {
     let document = parse_first(text).map_err(|problem| vec![problem])?;
     let decoder = Decoder::new(Dialect::V2);
     let mut fields = decoder.fields(&document.root, "routes.File");
     let config = fields.string("config");
-    let cases = fields.list("tests", "routes.Case", case);
+    let cases = fields.list("tests", "routes.Case", |decoder, node| {
+        case(decoder, node, syntax)
+    });
     fields.finish();
     let problems = decoder.into_problems();
     if problems.is_empty() {
@@ -92,7 +94,7 @@ pub fn parse(text: &str) -> Result<CaseFile, Vec<Problem>> {
     }
 }
 
-fn case(decoder: &Decoder, node: &Node) -> Case {
+fn case(decoder: &Decoder, node: &Node, syntax: Syntax) -> Case {
     let mut fields = decoder.fields(node, "routes.Case");
     let case = Case {
         name: fields.string("name"),
@@ -103,7 +105,9 @@ fn case(decoder: &Decoder, node: &Node) -> Case {
             .iter()
             .map(|node| Labels::from_pairs(decoder.string_map(node)))
             .collect(),
-        silences: fields.list("silences", "routes.Silence", silence),
+        silences: fields.list("silences", "routes.Silence", |decoder, node| {
+            silence(decoder, node, syntax)
+        }),
         expect: fields.nested("expect", expectation).unwrap_or_default(),
         place: fields.span(),
     };
@@ -114,11 +118,11 @@ fn case(decoder: &Decoder, node: &Node) -> Case {
     case
 }
 
-fn silence(decoder: &Decoder, node: &Node) -> CaseSilence {
+fn silence(decoder: &Decoder, node: &Node, syntax: Syntax) -> CaseSilence {
     let mut fields = decoder.fields(node, "routes.Silence");
     let mut matchers: Vec<Matcher> = Vec::new();
     for text in fields.strings("matchers") {
-        match parse_matchers(Syntax::default(), &text) {
+        match parse_matchers(syntax, &text) {
             Ok(more) => matchers.extend(more),
             Err(error) => fields.fail_at("matchers", error.to_string()),
         }

@@ -46,7 +46,7 @@ receivers:
 
     fn reports(cases: &str) -> Vec<CaseReport> {
         let config = alertmanager::parse(CONFIG, Syntax::default()).unwrap();
-        let file = parse(cases).unwrap();
+        let file = parse(cases, Syntax::default()).unwrap();
         let cases = file.cases.iter();
         cases.map(|case| play(&config, case).unwrap()).collect()
     }
@@ -139,7 +139,7 @@ tests:
 
     #[test]
     fn mistakes_in_a_file_are_told_with_their_places() {
-        let problems = parse("tests:\n- labels: {}\n- {labels: {a: b}, time: noon}\n- {labels: {a: b}, expects: {}}\n")
+        let problems = parse("tests:\n- labels: {}\n- {labels: {a: b}, time: noon}\n- {labels: {a: b}, expects: {}}\n", Syntax::default())
             .expect_err("wrong");
         let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
         assert_eq!(
@@ -156,7 +156,7 @@ tests:
     #[test]
     fn a_time_is_needed_where_intervals_decide() {
         let config = alertmanager::parse(CONFIG, Syntax::default()).unwrap();
-        let file = parse("tests: [{labels: {a: b}}]").unwrap();
+        let file = parse("tests: [{labels: {a: b}}]", Syntax::default()).unwrap();
         assert!(play(&config, &file.cases[0]).is_err());
     }
 }

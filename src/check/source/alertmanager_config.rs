@@ -23,7 +23,7 @@ const FREE_MAPS: [&str; 4] = [
 ];
 
 /// What is wrong with an object.
-pub(super) fn check(object: &Object) -> Vec<Problem> {
+pub(super) fn check(object: &Object, syntax: Syntax) -> Vec<Problem> {
     let known = [
         "monitoring.coreos.com/v1alpha1",
         "monitoring.coreos.com/v1beta1",
@@ -39,7 +39,7 @@ pub(super) fn check(object: &Object) -> Vec<Problem> {
     let mut rewriter = Rewriter::default();
     let root = rewriter.config(spec);
     problems.append(&mut rewriter.problems);
-    let found = alertmanager::parse_node(&root, Syntax::default()).err();
+    let found = alertmanager::parse_node(&root, syntax).err();
     let source = &object.document.source;
     problems.extend(
         found

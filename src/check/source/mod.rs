@@ -79,7 +79,7 @@ pub fn rule_source(name: &str, bytes: &[u8], options: &FileOptions) -> RuleSourc
 
 /// Checks the configuration of a router, or all `AlertmanagerConfig` objects; the second answer names the
 /// objects.
-pub fn router_source(name: &str, bytes: &[u8]) -> (Vec<Finding>, Vec<Origin>) {
+pub fn router_source(name: &str, bytes: &[u8], syntax: Syntax) -> (Vec<Finding>, Vec<Origin>) {
     let refused = |problems: Vec<Problem>| -> Vec<Finding> {
         let problems = problems.into_iter();
         problems
@@ -93,14 +93,14 @@ pub fn router_source(name: &str, bytes: &[u8]) -> (Vec<Finding>, Vec<Origin>) {
     match kubernetes::objects(text) {
         Err(problem) => (refused(vec![problem]), Vec::new()),
         Ok(None) => {
-            let parsed = router::parse(text, Syntax::default());
+            let parsed = router::parse(text, syntax);
             (refused(parsed.err().unwrap_or_default()), Vec::new())
         }
         Ok(Some(objects)) => {
             let (mut problems, mut origins) = (Vec::new(), Vec::new());
             for object in objects {
                 if object.kind == "AlertmanagerConfig" {
-                    problems.extend(alertmanager_config::check(&object));
+                    problems.extend(alertmanager_config::check(&object, syntax));
                     origins.push(object.origin());
                 }
             }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::alerting::matchers::Syntax;
 
 fn found(text: &str) -> RuleSource {
     rule_source("f.yml", text.as_bytes(), &FileOptions::default())
@@ -132,7 +133,7 @@ spec:
 ";
 
 fn router(text: &str) -> Vec<String> {
-    shown(&router_source("f.yml", text.as_bytes()).0)
+    shown(&router_source("f.yml", text.as_bytes(), Syntax::default()).0)
 }
 
 #[test]

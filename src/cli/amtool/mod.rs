@@ -1,5 +1,6 @@
 //! What the verbs share that talk to an alert manager as amtool does: flags, settings, requests, matchers.
 
+mod features;
 mod settings;
 mod show;
 mod table;
@@ -20,6 +21,7 @@ use crate::model::http_client::ClientOptions;
 use crate::text::quote::quote;
 use crate::time::{Span, WallTime};
 
+pub(super) use features::{chosen as chosen_syntax, flag as feature_flag, syntax};
 pub(super) use settings::Output;
 use settings::Settings;
 pub(super) use show::{alerts, date, json, label_set, silences};
@@ -67,6 +69,7 @@ pub(super) fn flags(command: Command) -> Command {
                 .global(true)
                 .help("How to connect: http_config of Prometheus, with credentials and TLS"),
         )
+        .arg(feature_flag())
 }
 
 /// A server that is asked.
@@ -220,10 +223,10 @@ pub(super) fn texts(matches: &ArgMatches, name: &str) -> Vec<String> {
 }
 
 /// Positional words that are matchers, as amtool reads them: a first word that is none names the alert.
-pub(super) fn matcher_words(matches: &ArgMatches, name: &str) -> Vec<String> {
+pub(super) fn matcher_words(matches: &ArgMatches, name: &str, syntax: Syntax) -> Vec<String> {
     let mut words = texts(matches, name);
     if let Some(first) = words.first_mut()
-        && parse_matcher(Syntax::default(), first).is_err()
+        && parse_matcher(syntax, first).is_err()
     {
         *first = format!("alertname={}", quote(first));
     }
@@ -231,18 +234,22 @@ pub(super) fn matcher_words(matches: &ArgMatches, name: &str) -> Vec<String> {
 }
 
 /// Reads a matcher.
-pub(super) fn matcher(word: &str) -> Result<Matcher, Error> {
-    parse_matcher(Syntax::default(), word).map_err(|error| {
+pub(super) fn matcher(word: &str, syntax: Syntax) -> Result<Matcher, Error> {
+    parse_matcher(syntax, word).map_err(|error| {
         Error::new(error.to_string())
             .with_hint("write NAME=VALUE, NAME!=VALUE, NAME=~PATTERN or NAME!~PATTERN")
     })
 }
 
 /// Words that must be `NAME=VALUE`, as an object; `what` names them in errors.
-pub(super) fn pairs(words: &[String], what: &str) -> Result<serde_json::Map<String, Value>, Error> {
+pub(super) fn pairs(
+    words: &[String],
+    what: &str,
+    syntax: Syntax,
+) -> Result<serde_json::Map<String, Value>, Error> {
     let mut object = serde_json::Map::new();
     for word in words {
-        let matcher = matcher(word)?;
+        let matcher = matcher(word, syntax)?;
         if matcher.op != MatchOp::Equal {
             return Err(Error::new(format!(
                 "{what} must be specified as key=value pairs"

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 
-use super::text;
+use super::{features, text};
+use crate::alerting::matchers::Syntax;
 use crate::cli::Error;
 use crate::config::http_client;
 use crate::model::http_client::ClientOptions;
@@ -26,6 +27,8 @@ pub(in crate::cli) struct Settings {
     /// Whether a silence needs a comment.
     pub(in crate::cli) require_comment: bool,
     pub(in crate::cli) http_config: Option<PathBuf>,
+    /// How matchers are read.
+    pub(in crate::cli) syntax: Syntax,
 }
 
 /// How answers are shown.
@@ -51,7 +54,7 @@ impl Settings {
                 break;
             }
         }
-        settings.take_flags(matches);
+        settings.take_flags(matches)?;
         Ok(settings)
     }
 
@@ -65,6 +68,7 @@ impl Settings {
                 .unwrap_or_else(|_| "root".to_owned()),
             require_comment: true,
             http_config: None,
+            syntax: Syntax::default(),
         }
     }
 
@@ -84,6 +88,10 @@ impl Settings {
                 "author" => value.clone_into(&mut self.author),
                 "comment_required" | "require-comment" => self.require_comment = value != "false",
                 "date.format" => value.clone_into(&mut self.date_format),
+                "enable-feature" => {
+                    let names: Vec<String> = value.split(',').map(str::to_owned).collect();
+                    self.syntax = features::chosen(&names)?;
+                }
                 "http.config.file" => self.http_config = Some(value.into()),
                 "output" => {
                     self.output = Output::parse(value)
@@ -95,7 +103,7 @@ impl Settings {
         Ok(())
     }
 
-    fn take_flags(&mut self, matches: &ArgMatches) {
+    fn take_flags(&mut self, matches: &ArgMatches) -> Result<(), Error> {
         let given = |name: &str| Some(text(matches, name)).filter(|text| !text.is_empty());
         if let Some(url) = given("alertmanager.url") {
             url.clone_into(&mut self.url);
@@ -116,6 +124,10 @@ impl Settings {
         if known && matches.value_source("require-comment") == Some(ValueSource::CommandLine) {
             self.require_comment = text(matches, "require-comment") != "false";
         }
+        if matches.value_source("enable-feature") == Some(ValueSource::CommandLine) {
+            self.syntax = features::syntax(matches)?;
+        }
+        Ok(())
     }
 }
 
@@ -156,12 +168,13 @@ mod tests {
     #[test]
     fn amtools_file_is_understood() {
         let mut settings = Settings::default();
-        let file = "alertmanager.url: http://am:9093\nauthor: me@example.com\ncomment_required: false\noutput: extended\nversion-check: false\n";
+        let file = "alertmanager.url: http://am:9093\nauthor: me@example.com\ncomment_required: false\nenable-feature: classic-mode\noutput: extended\nversion-check: false\n";
         settings.take_file(Path::new("amtool.yml"), file).unwrap();
         assert_eq!(settings.url, "http://am:9093");
         assert_eq!(settings.author, "me@example.com");
         assert!(!settings.require_comment);
         assert_eq!(settings.output, Output::Extended);
+        assert_eq!(settings.syntax, Syntax::Classic);
         let wrong = settings.take_file(Path::new("amtool.yml"), "output: xml\n");
         assert_eq!(
             wrong.unwrap_err().to_string(),

@@ -85,13 +85,17 @@ fn not_mended(finding: &Finding) -> Option<&'static str> {
 }
 
 /// Mends the router's configuration.
-pub(super) fn router(matches: &ArgMatches, inputs: &mut [Input]) -> Result<(), Error> {
+pub(super) fn router(
+    matches: &ArgMatches,
+    syntax: Syntax,
+    inputs: &mut [Input],
+) -> Result<(), Error> {
     if !is_wanted(matches) {
         return Ok(());
     }
     each(matches, inputs, |name, text| {
         let find = |text: &str| {
-            Routing::parse(name, text, Syntax::default())
+            Routing::parse(name, text, syntax)
                 .map(|routing| deprecated_matchers(&routing))
                 .unwrap_or_default()
         };

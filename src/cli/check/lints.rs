@@ -5,10 +5,9 @@ use std::path::Path;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::alerting::matchers::Syntax;
 use crate::check::lint::{self, Baseline, Page, Routing, Subjects};
 use crate::check::{Finding, RuleFile, Severity};
-use crate::cli::{Error, output};
+use crate::cli::{Error, amtool, output};
 use crate::config::alertmanager::AlertmanagerConfig;
 use crate::config::lint::LintOptions;
 use crate::config::prometheus::Config;
@@ -108,11 +107,12 @@ impl Lints {
         }
         if let Some(path) = matches.get_one::<String>("alertmanager-config") {
             let text = read(path)?;
-            lints.routing = Routing::parse(path, &text, Syntax::default());
+            let syntax = amtool::chosen_syntax(&amtool::texts(matches, "enable-feature"))?;
+            lints.routing = Routing::parse(path, &text, syntax);
             if lints.routing.is_none() {
                 lints
                     .findings
-                    .extend(crate::check::alertmanager(path, text.as_bytes()));
+                    .extend(crate::check::alertmanager(path, text.as_bytes(), syntax));
             }
         }
         if let Some(path) = matches.get_one::<String>("baseline") {
@@ -252,7 +252,8 @@ pub(in crate::cli) fn features(matches: &ArgMatches) -> (ParseOptions, bool) {
             "promql-extended-range-selectors" => options.extended_range_selectors = true,
             "promql-binop-fill-modifiers" => options.fill_modifiers = true,
             "promql-delayed-name-removal" => delayed_name_removal = true,
-            "" => {}
+            // How a router file that comes along is read.
+            "" | "classic-mode" | "utf8-strict-mode" => {}
             other => output::warn(&format!("unknown feature {other} for --enable-feature")),
         }
     }

@@ -11,6 +11,7 @@ use crate::alerting::matchers::Syntax;
 use crate::check::lint::{self, Routing, Subjects};
 use crate::check::source::{Origin, router_source};
 use crate::check::{self, Finding};
+use crate::cli::amtool;
 use crate::config::lint::LintOptions;
 use crate::daemon::RealFiles;
 use crate::rules::file::FileOptions;
@@ -34,22 +35,24 @@ pub(super) fn web_command() -> Command {
 }
 
 pub(super) fn alertmanager(matches: &ArgMatches) -> Result<Outcome, Error> {
+    let syntax = amtool::syntax(matches)?;
     let since = Since::of(matches)?;
     let (mut found, skipped) = inputs(matches, takes_all);
-    fix::router(matches, &mut found)?;
+    fix::router(matches, syntax, &mut found)?;
     let mut outcome = each((found, skipped), |name, bytes| {
-        let (mut findings, origins) = router_source(name, bytes);
+        let (mut findings, origins) = router_source(name, bytes, syntax);
         if findings.is_empty() && origins.is_empty() {
-            findings = check::router_templates(name, bytes, &RealFiles::default());
-            findings.extend(lint_routes(name, bytes));
+            findings = check::router_templates(name, bytes, syntax, &RealFiles::default());
+            findings.extend(lint_routes(name, bytes, syntax));
         }
         (findings, origins)
     });
     if let Some(since) = since {
         let text = |name: &str| std::fs::read_to_string(name).ok();
-        let mut routings = outcome.checked.iter().filter_map(|checked| {
-            Routing::parse(&checked.name, &text(&checked.name)?, Syntax::default())
-        });
+        let mut routings = outcome
+            .checked
+            .iter()
+            .filter_map(|checked| Routing::parse(&checked.name, &text(&checked.name)?, syntax));
         // Of several configurations, the last that is right is the one that routes.
         let routing = routings.next_back();
         let routing = routing
@@ -70,9 +73,9 @@ pub(super) fn web(matches: &ArgMatches) -> Outcome {
 }
 
 /// What the checks say of routes that load: warnings, which end nothing.
-fn lint_routes(name: &str, bytes: &[u8]) -> Vec<Finding> {
+fn lint_routes(name: &str, bytes: &[u8], syntax: Syntax) -> Vec<Finding> {
     let text = String::from_utf8_lossy(bytes);
-    let routing = Routing::parse(name, &text, Syntax::default());
+    let routing = Routing::parse(name, &text, syntax);
     let subjects = Subjects {
         routing: routing.as_ref(),
         ..Subjects::default()

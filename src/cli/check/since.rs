@@ -13,7 +13,7 @@ use crate::alerting::matchers::Syntax;
 use crate::check::changes::{ChangedRule, MovedAlerts, RuleChange};
 use crate::check::source::{is_something_else, rule_source};
 use crate::check::{RuleFile, Severity, changes, lint};
-use crate::cli::Error;
+use crate::cli::{Error, amtool};
 use crate::config::alertmanager::{self, AlertmanagerConfig};
 use crate::rules::file::FileOptions;
 
@@ -33,6 +33,8 @@ pub(super) struct Since {
     base: String,
     /// Absolute paths.
     changed: BTreeSet<PathBuf>,
+    /// How matchers of routers are read.
+    syntax: Syntax,
 }
 
 /// What a change does.
@@ -102,6 +104,7 @@ impl Since {
             root,
             base,
             changed,
+            syntax: amtool::chosen_syntax(&amtool::texts(matches, "enable-feature"))?,
         }))
     }
 
@@ -216,7 +219,7 @@ impl Since {
         let path = std::fs::canonicalize(name).unwrap_or_default();
         let before = self.before(&path).and_then(|bytes| {
             let text = String::from_utf8_lossy(&bytes);
-            alertmanager::parse(&text, Syntax::default()).ok()
+            alertmanager::parse(&text, self.syntax).ok()
         });
         before.map_or_else(Vec::new, |before| changes::routes(&before, after, rules))
     }

@@ -23,7 +23,7 @@ pub(super) fn run(matches: &ArgMatches, files: &[String]) -> Result<ExitCode, Er
             Error::new(format!("cannot read {file}: {error}"))
                 .with_hint("give labels as NAME=VALUE, or files of cases")
         })?;
-        let cases = routing::parse(&content).map_err(|problems| {
+        let cases = routing::parse(&content, amtool::syntax(matches)?).map_err(|problems| {
             let lines: Vec<String> = problems.iter().map(|p| format!("{file}:{p}")).collect();
             let error = Error::new(lines.join("\n"));
             match problems.into_iter().find_map(|problem| problem.hint) {
@@ -31,6 +31,9 @@ pub(super) fn run(matches: &ArgMatches, files: &[String]) -> Result<ExitCode, Er
                 None => error,
             }
         })?;
+        if cases.cases.is_empty() {
+            output::warn(&format!("{file} has no cases"));
+        }
         let config = config(matches, path, &cases.config)?;
         for case in &cases.cases {
             let report = routing::play(&config, case).map_err(|error| {
@@ -58,7 +61,7 @@ pub(super) fn run(matches: &ArgMatches, files: &[String]) -> Result<ExitCode, Er
 fn config(matches: &ArgMatches, cases: &Path, named: &str) -> Result<AlertmanagerConfig, Error> {
     if amtool::text(matches, "config.file").is_empty() && !named.is_empty() {
         let folder = cases.parent().unwrap_or_else(|| Path::new(""));
-        return super::load_file(&folder.join(named));
+        return super::load_file(&folder.join(named), amtool::syntax(matches)?);
     }
     super::load(matches)
 }

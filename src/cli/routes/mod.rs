@@ -80,27 +80,43 @@ fn load(matches: &ArgMatches) -> Result<AlertmanagerConfig, Error> {
         "" => {
             let status = Server::new(matches)?.get("/api/v2/status", &[])?;
             let original = status["config"]["original"].as_str().unwrap_or_default();
-            parse(original, "the server's configuration", "").map_err(|error| {
+            parse(
+                original,
+                "the server's configuration",
+                "",
+                amtool::syntax(matches)?,
+            )
+            .map_err(|error| {
                 error.with_hint(
                     "name the file with --config.file: what a server shows has no secrets in it",
                 )
             })
         }
-        file => load_file(Path::new(file)),
+        file => load_file(Path::new(file), amtool::syntax(matches)?),
     }
 }
 
 /// Reads a router file.
-fn load_file(path: &Path) -> Result<AlertmanagerConfig, Error> {
+fn load_file(path: &Path, syntax: Syntax) -> Result<AlertmanagerConfig, Error> {
     let name = path.display().to_string();
     let content = std::fs::read_to_string(path)
         .map_err(|error| Error::new(format!("cannot read {name}: {error}")))?;
     let folder = path.parent().map(Path::to_string_lossy);
-    parse(&content, &name, folder.as_deref().unwrap_or_default())
+    parse(
+        &content,
+        &name,
+        folder.as_deref().unwrap_or_default(),
+        syntax,
+    )
 }
 
-fn parse(content: &str, name: &str, folder: &str) -> Result<AlertmanagerConfig, Error> {
-    alertmanager::parse_in(content, Syntax::default(), folder).map_err(|problems| {
+fn parse(
+    content: &str,
+    name: &str,
+    folder: &str,
+    syntax: Syntax,
+) -> Result<AlertmanagerConfig, Error> {
+    alertmanager::parse_in(content, syntax, folder).map_err(|problems| {
         let lines: Vec<String> = problems
             .iter()
             .map(|problem| format!("{name}:{problem}"))
@@ -112,9 +128,10 @@ fn parse(content: &str, name: &str, folder: &str) -> Result<AlertmanagerConfig, 
 /// One alert's receivers.
 fn test(matches: &ArgMatches, words: &[String]) -> Result<ExitCode, Error> {
     let config = load(matches)?;
+    let syntax = amtool::syntax(matches)?;
     let mut pairs = Vec::new();
     for word in words {
-        let matcher = matchers::parse_matcher(Syntax::default(), word)
+        let matcher = matchers::parse_matcher(syntax, word)
             .map_err(|error| Error::new(format!("failed to parse labels: {error}")))?;
         if matcher.op != MatchOp::Equal {
             return Err(Error::new("labels must be specified as key=value pairs"));

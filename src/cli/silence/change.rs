@@ -17,10 +17,11 @@ const SILENCES: &str = "/api/v2/silences";
 
 pub(super) fn add(matches: &ArgMatches) -> Result<ExitCode, Error> {
     let server = Server::new(matches)?;
-    let words = amtool::matcher_words(matches, "words");
+    let syntax = server.settings.syntax;
+    let words = amtool::matcher_words(matches, "words", syntax);
     let parsed = words
         .iter()
-        .map(|word| amtool::matcher(word))
+        .map(|word| amtool::matcher(word, syntax))
         .collect::<Result<Vec<Matcher>, _>>()?;
     if parsed.is_empty() {
         return Err(Error::new("no matchers specified")
@@ -41,7 +42,8 @@ pub(super) fn add(matches: &ArgMatches) -> Result<ExitCode, Error> {
             .with_hint("give one with -c, or --require-comment=false"));
     }
     let mut silence = Map::new();
-    let annotations = amtool::pairs(&amtool::texts(matches, "annotation"), "annotations")?;
+    let annotations = amtool::texts(matches, "annotation");
+    let annotations = amtool::pairs(&annotations, "annotations", syntax)?;
     if !annotations.is_empty() {
         silence.insert("annotations".to_owned(), Value::Object(annotations));
     }

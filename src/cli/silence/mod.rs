@@ -146,7 +146,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Error> {
 
 fn query(matches: &ArgMatches) -> Result<ExitCode, Error> {
     let server = Server::new(matches)?;
-    let filters = amtool::matcher_words(matches, "words").into_iter();
+    let filters = amtool::matcher_words(matches, "words", server.settings.syntax).into_iter();
     let params: Vec<_> = filters.map(|filter| ("filter", filter)).collect();
     let mut found = amtool::list(server.get("/api/v2/silences", &params)?);
     let within = match amtool::text(matches, "within") {

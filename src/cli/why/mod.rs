@@ -43,9 +43,9 @@ pub(super) fn command() -> Command {
 
 pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Error> {
     let server = Server::new(matches)?;
-    let words = amtool::matcher_words(matches, "words");
+    let words = amtool::matcher_words(matches, "words", server.settings.syntax);
     for word in &words {
-        amtool::matcher(word)?;
+        amtool::matcher(word, server.settings.syntax)?;
     }
     let at = match amtool::text(matches, "at") {
         "" => None,

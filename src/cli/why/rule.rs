@@ -18,7 +18,7 @@ pub(super) fn lines(
 ) -> Result<Vec<String>, Error> {
     let matchers = words
         .iter()
-        .map(|word| amtool::matcher(word))
+        .map(|word| amtool::matcher(word, server.settings.syntax))
         .collect::<Result<Vec<Matcher>, _>>()?;
     let params = [("type", "alert".to_owned())];
     let Some(answer) = server.get_if_known("/api/v1/rules", &params)? else {

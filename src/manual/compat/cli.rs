@@ -9,7 +9,7 @@
 //! | SIGTERM, SIGINT, `POST /-/quit` | same; series are not ended, since the daemon comes back | `tests/program.rs` |
 //! | log lines as `logfmt` or JSON | same keys; `component` instead of `source` | `daemon::log` |
 //! | `promtool query instant, range, series, labels` | `watchfire query`, with tables, CSV and `--plot` beside JSON and promtool's text | `cli::query` |
-//! | `amtool alert, silence, config show, template render` | same verbs, flags and outputs; `amtool.yml` is read; the server's default address is `http://localhost:9090` | `tests/peers/amtool.rs` |
+//! | `amtool alert, silence, config show, template render` | same verbs, flags and outputs; `amtool.yml` is read; the server's default address is `http://localhost:9090`; `--enable-feature` chooses the syntax of matchers, and global flags may stand before the verb; `--verbose` is not there | `tests/peers/amtool.rs` |
 //! | `amtool config routes show, test` | `watchfire routes show, test`; files of cases beside labels (`check::routing`) | `tests/peers/amtool.rs` |
 //! | `amtool check-config`, `cluster show` | `watchfire check alertmanager`; there is no cluster | |
 //! | | our own: `why`, `receivers test`, `dead-letters` | `cli::why`, `daemon::notify_loop::trial` |
