@@ -7,7 +7,7 @@ use super::error::Error;
 use super::function::{Function, FunctionSet, Kind, Type, text};
 use super::humanize;
 use super::parser;
-use super::printf::TEXT_MAX;
+use super::printf::{TEXT_MAX, backquote};
 use super::set::Template;
 use super::uses::{self, PlacedUse};
 use super::value::{ANY_MAP, List, ListType, Map, Object, STRING_MAP, SafeKind, Value};
@@ -420,7 +420,10 @@ pub(super) fn match_function<'a>() -> Function<'a> {
 /// `reReplaceAll PATTERN REPLACEMENT TEXT`.
 pub(super) fn replace_function<'a>() -> Function<'a> {
     Function::new(&[Type::STRING, Type::STRING, Type::STRING], |args| {
-        let regex = Regex::unanchored(&text(args, 0)).map_err(|e| e.to_string())?;
+        let pattern = text(args, 0);
+        // compat: upstream compiles it with `MustCompile`, whose panic says this.
+        let regex = Regex::unanchored(&pattern)
+            .map_err(|e| format!("regexp: Compile({}): {e}", backquote(&pattern)))?;
         let (replacement, text) = (text(args, 1), text(args, 2));
         // Each place may take the replacement, and each of its groups the place's text.
         if (replacement.len() + 1).saturating_mul(text.len() + 1) > 8 * TEXT_MAX {

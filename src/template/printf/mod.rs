@@ -403,15 +403,13 @@ impl Printer {
             }
             'q' => {
                 let text = cut(text, self.flags.precision);
-                let quoted =
-                    if self.flags.sharp && !text.contains(['`', '\u{feff}']) && backquotable(&text)
-                    {
-                        format!("`{text}`")
-                    } else if self.flags.plus {
-                        quote_ascii(&text)
-                    } else {
-                        quote(&text)
-                    };
+                let quoted = if self.flags.sharp && backquotable(&text) {
+                    format!("`{text}`")
+                } else if self.flags.plus {
+                    quote_ascii(&text)
+                } else {
+                    quote(&text)
+                };
                 self.pad(&quoted);
             }
             _ => {
@@ -806,7 +804,17 @@ fn sharp_float(v: f64) -> String {
 }
 
 fn backquotable(text: &str) -> bool {
-    text.chars().all(|c| c == '\t' || !(c.is_control()))
+    let good = |c: char| c == '\t' || (c >= ' ' && !matches!(c, '`' | '\u{7f}' | '\u{feff}'));
+    text.chars().all(good)
+}
+
+/// As Go's packages quote in their complaints: in backquotes where that can be.
+pub(super) fn backquote(text: &str) -> String {
+    if backquotable(text) {
+        format!("`{text}`")
+    } else {
+        quote(text)
+    }
 }
 
 /// `strconv.QuoteToASCII`.
