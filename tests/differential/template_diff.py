@@ -168,7 +168,7 @@ def known(text, theirs, ours):
     which are no pointer and lack the fields of 0.34."""
     both = theirs[1] + ours[1]
     return (b"0x" in theirs[1] and b"0x" in ours[1]) or b"complex" in both or "1i" in text or b"\xef\xbf\xbd" in ours[1] or b"template.Data" in both \
-        or b"{team-X" in both or b'&{"team-X"' in both or b"\\ufffd" in both
+        or b"{team-X" in both or b'&{"team-X"' in both or b"&amp;{&#34;team-X" in both or b"\\ufffd" in both
 
 
 def main():
