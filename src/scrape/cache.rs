@@ -24,6 +24,14 @@ pub(super) enum Known {
     Stored(SeriesRef),
 }
 
+/// How far a page is like the one before. Entries know nothing of it yet.
+#[derive(Debug, Clone, Copy, Default)]
+struct Repeated {
+    series: usize,
+    /// The last of them is tracked.
+    is_tracked: bool,
+}
+
 /// Stands for a dropped series; no store has so many.
 const DROPPED: SeriesRef = SeriesRef(u64::MAX);
 
@@ -47,7 +55,8 @@ struct Entry {
 }
 
 /// The cache. Pages mostly name the same series in the same order, so the entry that followed last time
-/// is tried before anything is hashed.
+/// is tried before anything is hashed. As long as a page does so from its beginning, nothing is noted of it: a page that
+/// does so to its end leaves everything as it is.
 #[derive(Debug)]
 pub(super) struct SeriesCache {
     entries: Vec<Entry>,
@@ -59,6 +68,10 @@ pub(super) struct SeriesCache {
     first: u32,
     /// What [`Self::expect`] has found.
     expected: Option<u32>,
+    /// The page has named the first so many series of the last good page, in the same order, and nothing else.
+    repeated: Option<Repeated>,
+    /// The page has named a series twice.
+    has_again: bool,
     seen: usize,
     /// Series tracked on the previous page, and how many of them go on.
     previous: usize,
@@ -78,6 +91,8 @@ impl SeriesCache {
             last: None,
             first: 0,
             expected: None,
+            repeated: None,
+            has_again: false,
             seen: 0,
             previous: 0,
             continuing: 0,
@@ -132,8 +147,14 @@ impl SeriesCache {
     #[inline]
     pub(super) fn expect_first(&mut self, line: &[u8]) -> Option<usize> {
         let length = self.expect(line)?;
+        // A page that is like the one before names none twice until it is not any more.
+        if let Some(repeated) = &self.repeated
+            && repeated.series < self.good
+        {
+            return Some(length);
+        }
         let entry = self.entries.get(self.expected? as usize)?;
-        (entry.seen != self.page).then_some(length)
+        (self.repeated.is_none() && entry.seen != self.page).then_some(length)
     }
 
     /// What is known of the series that [`Self::expect`] has found.
@@ -178,6 +199,72 @@ impl SeriesCache {
 
     #[inline]
     fn visit(&mut self, at: u32) -> bool {
+        if self.repeats(at) {
+            return false;
+        }
+        self.note_repeated();
+        self.note(at)
+    }
+
+    /// Whether the page is still like the one before when it names this entry next; it is noted then.
+    #[inline]
+    fn repeats(&mut self, at: u32) -> bool {
+        let guess = self.guess();
+        let Some(repeated) = &mut self.repeated else {
+            return false;
+        };
+        let as_before = match self.last {
+            Some(last) => {
+                let before = self.entries.get(last as usize);
+                before.is_some_and(|entry| (entry.tracked + 1 == self.page) == repeated.is_tracked)
+            }
+            None => true,
+        };
+        let repeats = as_before && guess == Some(at) && repeated.series < self.good;
+        if repeats {
+            repeated.series += 1;
+            repeated.is_tracked = false;
+            self.last = Some(at);
+        }
+        repeats
+    }
+
+    /// Whether the whole page is like the one before.
+    fn is_repeated(&self) -> bool {
+        let last = self.last.and_then(|last| self.entries.get(last as usize));
+        self.repeated.is_some_and(|repeated| {
+            repeated.series == self.good
+                && last.is_some_and(|last| (last.tracked + 1 == self.page) == repeated.is_tracked)
+        })
+    }
+
+    /// Notes in the entries what the page has named so far: it is not like the one before.
+    #[cold]
+    fn note_repeated(&mut self) {
+        let Some(repeated) = self.repeated.take() else {
+            return;
+        };
+        let before = self.page - 1;
+        self.last = None;
+        for left in (0..repeated.series).rev() {
+            let Some(at) = self.guess() else {
+                return;
+            };
+            let was_tracked = (self.entries.get(at as usize)).is_some_and(|e| e.tracked == before);
+            self.note(at);
+            let is_tracked = if left == 0 {
+                repeated.is_tracked
+            } else {
+                was_tracked
+            };
+            if is_tracked {
+                self.note_tracked(Slot(at));
+            }
+        }
+    }
+
+    #[inline]
+    fn note(&mut self, at: u32) -> bool {
         match self.last {
             Some(last) => {
                 if let Some(before) = self.entries.get_mut(last as usize) {
@@ -194,6 +281,7 @@ impl SeriesCache {
         let again = entry.seen == page;
         entry.seen = page;
         self.seen += usize::from(!again);
+        self.has_again |= again;
         again
     }
 
@@ -233,6 +321,18 @@ impl SeriesCache {
     /// Notes that a series must be marked when it is missing from the next page.
     #[inline]
     pub(super) fn track(&mut self, slot: Slot) {
+        if let Some(repeated) = &mut self.repeated {
+            if self.last == Some(slot.0) {
+                repeated.is_tracked = true;
+                return;
+            }
+            self.note_repeated();
+        }
+        self.note_tracked(slot);
+    }
+
+    #[inline]
+    fn note_tracked(&mut self, slot: Slot) {
         let page = self.page;
         let Some(entry) = self.entries.get_mut(slot.0 as usize) else {
             return;
@@ -247,7 +347,11 @@ impl SeriesCache {
     }
 
     /// The series of the previous page that are missing from this one.
-    pub(super) fn gone(&self) -> Vec<SeriesRef> {
+    pub(super) fn gone(&mut self) -> Vec<SeriesRef> {
+        if self.is_repeated() {
+            return Vec::new();
+        }
+        self.note_repeated();
         if self.continuing == self.previous {
             return Vec::new();
         }
@@ -280,6 +384,13 @@ impl SeriesCache {
     /// Ends a page. After a `good` one, entries that it did not name are forgotten; after others only
     /// when there are too many. The answer tells whether that had to be forced.
     pub(super) fn end_page(&mut self, good: bool) -> bool {
+        if good && self.is_repeated() {
+            self.last = None;
+            self.expected = None;
+            self.repeated = Some(Repeated::default());
+            return false;
+        }
+        self.note_repeated();
         let forced = !good && self.len() > self.good.saturating_mul(2).saturating_add(SLACK);
         if good {
             self.good = self.seen;
@@ -296,6 +407,9 @@ impl SeriesCache {
         self.page += if good { 1 } else { 2 };
         self.last = None;
         self.expected = None;
+        // Each entry leads to the next then, and the page has named each of them once.
+        self.repeated = (good && !self.has_again && self.good > 0).then(Repeated::default);
+        self.has_again = false;
         (self.seen, self.tracked, self.continuing) = (0, 0, 0);
         forced
     }
@@ -323,6 +437,8 @@ impl SeriesCache {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn stored(n: u64) -> Known {
@@ -341,6 +457,76 @@ mod tests {
         gone.sort_unstable();
         cache.end_page(true);
         gone
+    }
+
+    /// One line: which series it names, whether its end is ours to mark, and whether it is read the quick way.
+    type Line = (u8, bool, bool);
+
+    fn pages() -> impl Strategy<Value = Vec<(Vec<Line>, bool)>> {
+        let line = (0u8..6, prop::bool::weighted(0.8), any::<bool>());
+        let page = prop::collection::vec(line, 0..8);
+        // Most pages come several times, and then lack something at their end.
+        let few = (page, 1usize..4, 0usize..3, prop::bool::weighted(0.8));
+        let few = few.prop_map(|(page, times, less, good)| {
+            let mut pages = vec![(page.clone(), true); times];
+            let shorter = page.len().saturating_sub(less);
+            pages.push((page[..shorter].to_vec(), good));
+            pages
+        });
+        prop::collection::vec(few, 1..6).prop_map(|few| few.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(512))]
+
+        #[test]
+        fn what_is_gone_is_what_the_page_before_had(pages in pages()) {
+            let mut cache = SeriesCache::new();
+            let mut before: BTreeSet<u64> = BTreeSet::new();
+            for (page, good) in pages {
+                let mut here = BTreeSet::new();
+                let mut named = BTreeSet::new();
+                for (series, tracks, quick) in page {
+                    let key = format!("series{series}");
+                    let line = format!("{key} 1");
+                    let is_new = named.insert(series);
+                    if quick && cache.expect_first(line.as_bytes()) == Some(key.len()) {
+                        prop_assert!(is_new);
+                        prop_assert_eq!(cache.expected(), Some(stored(u64::from(series))));
+                        cache.pass(tracks);
+                    } else {
+                        let slot = match cache.find(key.as_bytes()) {
+                            Some((slot, again)) => {
+                                prop_assert_eq!(again, !is_new);
+                                prop_assert_eq!(cache.known(slot), Some(stored(u64::from(series))));
+                                slot
+                            }
+                            None => cache.insert(key.as_bytes(), stored(u64::from(series))),
+                        };
+                        if tracks {
+                            cache.track(slot);
+                        }
+                    }
+                    if tracks {
+                        here.insert(u64::from(series));
+                    }
+                }
+                let all: BTreeSet<u64> = cache.all_previous().iter().map(|s| s.0).collect();
+                prop_assert_eq!(&all, &before);
+                if good {
+                    let gone: BTreeSet<u64> = cache.gone().iter().map(|s| s.0).collect();
+                    let expected: BTreeSet<u64> = before.difference(&here).copied().collect();
+                    prop_assert_eq!(gone, expected);
+                    before = here;
+                } else {
+                    before = BTreeSet::new();
+                }
+                cache.end_page(good);
+                if good {
+                    prop_assert_eq!(cache.len(), named.len());
+                }
+            }
+        }
     }
 
     #[test]
