@@ -232,9 +232,35 @@ impl ScrapeLoop {
     /// Adds the report series and makes the batch visible.
     fn commit(&mut self, mut batch: Box<dyn Appender + '_>, report: &mut Report) {
         let (timeout, limit) = (self.target.timeout, self.options.sample_limit);
-        for series in &mut self.reports {
-            let sample = Sample::float(report.at.as_ms(), series.value(report, timeout, limit));
-            if let Err(why) = append_report(&mut *batch, series, sample, self.features.metadata) {
+        let at_ms = report.at.as_ms();
+        let mut from = 0;
+        while from < self.reports.len() {
+            let mut taken = from;
+            let row = batch.append_row(at_ms, &mut || {
+                let series = self.reports.get(taken)?;
+                let name = series.series?;
+                taken += 1;
+                Some((name, series.value(report, timeout, limit)))
+            });
+            // Those that the store knows were taken, up to this one.
+            let (at, fate) = match row {
+                Ok(true) => (taken, None),
+                Ok(false) => (taken.saturating_sub(1), None),
+                Err(why) => (taken.saturating_sub(1), Some(why)),
+            };
+            from = at + 1;
+            let Some(series) = self.reports.get_mut(at) else {
+                break;
+            };
+            let fate = match fate {
+                Some(why) if is_late(&why) => Ok(()),
+                Some(why) => Err(why),
+                None => {
+                    let sample = Sample::float(at_ms, series.value(report, timeout, limit));
+                    append_report(&mut *batch, series, sample, self.features.metadata)
+                }
+            };
+            if let Err(why) = fate {
                 report.store_error = Some(why.to_string());
                 return;
             }
