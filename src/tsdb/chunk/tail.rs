@@ -4,8 +4,11 @@ use crate::codec::push_bits;
 /// Bits of a difference of time differences, after its prefix: `10`, `110`, `1110`, `1111`.
 pub(super) const DELTA_CLASSES: [u8; 4] = [7, 14, 20, 64];
 
-/// Memory for bytes grows by this many, so that little of it lies idle: there are as many tails as series.
+/// Memory for bytes grows by this many at first, so that little of it lies idle: there are as many tails as series.
 const STEP_BYTES: usize = 16;
+
+/// Later it grows in steps between this and half of this part of what there is: allocators do so too.
+const STEP_PART: usize = 4;
 
 /// A tail asks for more when it has less room than this, which most samples do not need.
 const ROOM_BYTES: usize = 6;
@@ -73,7 +76,7 @@ impl FloatTail {
         self.delta_ms = delta_ms as i32;
         self.count = self.count.saturating_add(1);
         if self.bytes.capacity() - self.bytes.len() < ROOM_BYTES {
-            self.bytes.reserve_exact(STEP_BYTES);
+            self.grow();
         }
         let difference = before.1.to_bits() ^ value.to_bits();
         if change == 0 && difference == 0 && self.free >= 2 {
@@ -88,6 +91,14 @@ impl FloatTail {
             self.push_time(change);
             self.push_value(0, difference);
         }
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let capacity = self.bytes.capacity();
+        let step = (capacity + 1).next_power_of_two() / 2 / STEP_PART;
+        let room = capacity + step.max(STEP_BYTES) - self.bytes.len();
+        self.bytes.reserve_exact(room);
     }
 
     pub(super) fn start(&mut self, ms: i64, start_ms: Option<i64>, value: f64) {
