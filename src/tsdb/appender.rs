@@ -1,4 +1,5 @@
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use hashbrown::{HashMap, HashSet};
@@ -6,7 +7,7 @@ use smallvec::{SmallVec, smallvec};
 
 use super::batch::{Batch, SeriesId};
 use super::db::Db;
-use super::head::{Head, Series, check_order};
+use super::head::{Head, OpenStream, Series, check_order};
 use crate::model::{Exemplar, Labels, Metadata, Sample, SampleValue};
 use crate::storage::{AppendError, Appender, Committed, Error, SeriesRef};
 
@@ -21,6 +22,10 @@ pub(super) struct BatchBuilder {
     /// Series whose labels the log may not know, in order of appearance.
     named: Vec<(SeriesId, Labels)>,
     known: HashSet<SeriesId, foldhash::fast::RandomState>,
+    /// The series of the open stream that the row may follow.
+    expected: Option<Arc<[SeriesId]>>,
+    /// The row has so many of them at its front, in their order.
+    following: usize,
     /// So many samples at the front of the row have rising numbers, and so many of the others.
     rising: usize,
     rising_others: usize,
@@ -129,6 +134,39 @@ impl BatchBuilder {
         }
         let mut samples = places.iter().filter_map(|place| self.sample(place));
         samples.find(|(at, _)| *at == ms).map(|(_, value)| value)
+    }
+
+    /// Whether the row so far is the beginning of what an open stream has, and nothing else is there: then what comes
+    /// next in the stream needs no look at its series.
+    fn follows(&mut self, open: &OpenStream, ms: i64) -> bool {
+        let ids = || Arc::clone(open.ids());
+        let expected = self.expected.get_or_insert_with(ids);
+        let news = self.batch.row.iter().skip(self.following);
+        let of_stream = expected.iter().skip(self.following);
+        self.following += (news.zip(of_stream))
+            .take_while(|((id, _), of)| id == *of)
+            .count();
+        Arc::ptr_eq(expected, open.ids())
+            && open.newest_ms() < ms
+            && (self.batch.row.is_empty() || self.batch.row_ms == ms)
+    }
+
+    /// Adds a float of a series that comes next in the stream that the row follows; false, and nothing done, where
+    /// another does.
+    #[inline]
+    fn push_expected(&mut self, ms: i64, id: SeriesId, value: f64) -> bool {
+        let at = self.batch.row.len();
+        let is_it = self.following == at
+            && self.expected.as_ref().and_then(|ids| ids.get(at)) == Some(&id)
+            && self.batch.samples.is_empty();
+        if is_it {
+            self.following += 1;
+            if !self.push_next(ms, id, value) {
+                // Each series is there once.
+                self.push_after(None, id, Sample::float(ms, value));
+            }
+        }
+        is_it
     }
 
     /// Adds a float of a series that comes next in a row of rising numbers, where the batch has nothing else; false, and
@@ -464,15 +502,25 @@ impl Appender for DbAppender<'_> {
         let window_ms = self.window_ms();
         let head = self.db.head.read();
         let in_bounds = head.is_in_bounds(timestamp_ms);
+        let key = self.builder.stream.filter(|_| in_bounds);
+        let open = key.and_then(|key| head.rows().open(key));
+        let is_open = open.is_some_and(|open| self.builder.follows(open, timestamp_ms));
         while let Some((series, value)) = next() {
             let id = SeriesId::try_from(series.0).ok();
+            // What is no number may be a marker.
+            if is_open
+                && let Some(id) = id
+                && !value.is_nan()
+                && self.builder.push_expected(timestamp_ms, id, value)
+            {
+                continue;
+            }
             let Some((id, known)) = id.and_then(|id| Some((id, head.table().get(id)?))) else {
                 return Ok(false);
             };
             let is_next = in_bounds
                 && known.state.is_safe()
-                && known.newest_ms().is_some_and(|ms| ms < timestamp_ms);
-            // What is no number may be a marker.
+                && (head.newest_of(id, known)).is_some_and(|ms| ms < timestamp_ms);
             if is_next && !value.is_nan() && self.builder.push_next(timestamp_ms, id, value) {
                 continue;
             }
@@ -564,7 +612,8 @@ fn check(
     sample: &Sample,
     window_ms: i64,
 ) -> Result<(), AppendError> {
-    let stored = head.table().get(id).and_then(Series::newest_ms);
+    let known = head.table().get(id);
+    let stored = known.and_then(|known| head.newest_of(id, known));
     let pending = builder.newest_ms(id);
     let there = || {
         let ms = sample.timestamp_ms;
@@ -586,8 +635,8 @@ fn add(
     let pending = builder.newest_at(id);
     let pending_ms = pending.and_then(|pending| builder.time(pending));
     // Mostly it is later than what is there, and nothing else needs to be looked at.
-    let is_next = known
-        .newest_ms()
+    let is_next = head
+        .newest_of(id, known)
         .max(pending_ms)
         .is_none_or(|newest| newest < ms);
     if !(is_next && head.is_in_bounds(ms)) {

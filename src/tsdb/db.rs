@@ -163,6 +163,7 @@ impl Db {
         check_format(&disk)?;
         let mut recovery = Recovery::default();
         let mut head = Head::new(options.exemplars_max);
+        head.keep_rows_from(options.kept_row_series);
         let mut manifest = Manifest::load(&disk, &mut recovery)?;
         // The process before may have died between renaming the manifest and syncing the folder.
         disk.sync_dir("tsdb")?;
@@ -415,7 +416,7 @@ impl Db {
                 wal.skip()
             }
         };
-        let applied = self.head.write().apply(sequence, batch);
+        let applied = self.head.write().apply_of(stream, sequence, batch);
         if volatile {
             self.live
                 .volatile

@@ -108,6 +108,10 @@ impl Db {
 
     fn write_block(&self, plan: Plan, since: Option<u64>) -> Result<Option<Arc<Block>>, Error> {
         let mut writer = Writer::create(&self.disk, plan)?;
+        let mut stream = Some(0);
+        while let Some(number) = stream {
+            stream = self.head.write().spread_for_flush(plan.through, number);
+        }
         let mut from = Some(0);
         while let Some(id) = from {
             let (fresh, next) = self.head.read().fresh(since, plan.through, id);

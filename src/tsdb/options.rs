@@ -27,6 +27,9 @@ pub struct Options {
     /// A series whose samples are all in blocks leaves memory when nobody has written to it for one to two times so
     /// long; a minute, if that is less, when memory is short. Default: 10 minutes.
     pub idle_ms: i64,
+    /// Of streams with at least so many series, some rows are kept side by side before their samples go to the series.
+    /// Default: 64.
+    pub kept_row_series: usize,
     /// Told how far opening is.
     pub progress: Option<Arc<Progress>>,
 }
@@ -43,6 +46,7 @@ impl Default for Options {
             checkpoint_bytes: 64 << 20,
             checkpoint_interval_ms: 2 * 3600 * 1000,
             idle_ms: 10 * 60_000,
+            kept_row_series: 64,
             progress: None,
         }
     }

@@ -56,7 +56,7 @@ impl<'a> DbQuerier<'a> {
                 for id in part {
                     match head.table().get(*id) {
                         Some(series) if series.state.indexed => {
-                            if series.is_live(self.pin.sequence, min_ms, max_ms) {
+                            if head.is_live(*id, self.pin.sequence, min_ms, max_ms) {
                                 take(Live::Head(&head, *id));
                             }
                         }
@@ -101,9 +101,7 @@ impl<'a> DbQuerier<'a> {
     }
 
     fn is_live(&self, head: &Head, id: SeriesId) -> bool {
-        head.table()
-            .get(id)
-            .is_some_and(|series| series.is_live(self.pin.sequence, self.min_ms, self.max_ms))
+        head.is_live(id, self.pin.sequence, self.min_ms, self.max_ms)
     }
 
     /// Whether nothing between two times, which an archive names, is asked for. What a damaged one has lost, others may

@@ -58,6 +58,7 @@ impl Run {
         let disk: Arc<dyn Disk> = Arc::new(self.disk.clone());
         let options = Options {
             segment_bytes: 700,
+            kept_row_series: 4,
             checkpoint_bytes: 3000,
             idle_ms: 0,
             ..Options::default()

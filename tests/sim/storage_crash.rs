@@ -98,6 +98,7 @@ impl Run {
     fn options(&self) -> Options {
         Options {
             segment_bytes: 700,
+            kept_row_series: 4,
             checkpoint_bytes: 3000,
             out_of_order_window_ms: if self.seed.is_multiple_of(2) {
                 300_000

@@ -42,6 +42,7 @@ fn the_engine_answers_as_the_reference_does() {
             options: Options {
                 out_of_order_window_ms: window,
                 segment_bytes: 4000,
+                kept_row_series: 4,
                 checkpoint_bytes: 20_000,
                 idle_ms: [600_000, 20_000, 0][(seed % 3) as usize],
                 ..Options::default()
@@ -85,6 +86,10 @@ impl Run {
                 self.rng.i64(1..30_000)
             };
             self.append(&db, &reference);
+            for _ in 0..self.rng.usize(0..4) {
+                self.now_ms += 1000;
+                self.scrape(&db, &reference);
+            }
             let done = db.maintain(self.now_ms);
             assert!(
                 done.errors.is_empty(),
@@ -174,6 +179,36 @@ impl Run {
             ours.commit().unwrap();
             theirs.commit().unwrap();
         }
+    }
+
+    /// Appends to both what one of two targets has, which share some series and whose pages are mostly the same.
+    fn scrape(&mut self, db: &Db, reference: &ReferenceStorage) {
+        let target = self.rng.usize(0..2);
+        let mut ours = db.appender();
+        let mut theirs = reference.appender();
+        ours.set_stream(100 + target as u64);
+        let page = (30 + 9 * target..).filter(|i| !i.is_multiple_of(3)).take(8);
+        let missing = self.rng.usize(0..50);
+        for i in page.filter(|i| *i != 30 + missing) {
+            let value = match self.rng.u8(0..8) {
+                0 => f64::from_bits(self.rng.u64(..)),
+                1 => stale_nan(),
+                _ => f64::from(self.rng.u16(..)),
+            };
+            let sample = Sample::float(self.now_ms, value);
+            self.written.insert((i, self.now_ms));
+            let mine = ours.append(None, &labels(i), sample.clone());
+            let other = theirs.append(None, &labels(i), sample);
+            assert_eq!(
+                mine.map(|_| ()),
+                other.map(|_| ()),
+                "seed {}: series {i} at {}",
+                self.seed,
+                self.now_ms
+            );
+        }
+        ours.commit().unwrap();
+        theirs.commit().unwrap();
     }
 
     /// Deletes a stretch of some floats from both.

@@ -122,10 +122,14 @@ impl Head {
         let (ids, next) = self.table.ids_from(from, SERIES_PER_LOCK);
         let mut idle = Vec::new();
         for id in ids {
+            let has_pending = self.has_pending(id);
             let Some(series) = self.table.get_mut(id) else {
                 continue;
             };
-            if series.is_settled() && std::mem::replace(&mut series.state.idle, true) {
+            if series.is_settled()
+                && !has_pending
+                && std::mem::replace(&mut series.state.idle, true)
+            {
                 idle.push(id);
             }
         }
@@ -136,7 +140,7 @@ impl Head {
     pub(crate) fn settled(&mut self, ids: &[SeriesId]) -> Vec<Entry> {
         let mut found = Vec::with_capacity(ids.len());
         for id in ids {
-            let Some(labels) = self.labels(*id) else {
+            let Some(labels) = self.labels(*id).filter(|_| !self.has_pending(*id)) else {
                 continue;
             };
             if let Some(series) = self.table.get_mut(*id)
@@ -157,6 +161,7 @@ impl Head {
             .filter(|id| {
                 let series = self.table.get(*id);
                 series.is_some_and(|series| series.state.idle && series.is_settled())
+                    && !self.has_pending(*id)
             })
             .collect();
         self.remove(&gone);

@@ -10,6 +10,7 @@ mod index;
 mod list;
 mod matched;
 mod pair_lists;
+mod rows;
 mod save;
 mod series;
 mod stats;
@@ -31,6 +32,7 @@ use crate::storage::AppendError;
 pub(crate) use exemplars::{Exemplars, check_order};
 pub(crate) use index::{Index, PairId, Values};
 pub(crate) use list::List;
+pub(crate) use rows::{OpenStream, Rows};
 pub(crate) use save::{LoadedPairs, PairTexts};
 pub(crate) use series::{Fresh, Pushed, Series, Tombstone};
 pub(crate) use stats::Largest;
@@ -52,6 +54,8 @@ const SERIES_PER_LOCK: usize = 1024;
 pub(crate) struct Head {
     table: Table,
     index: Index,
+    /// Samples that are not with their series yet.
+    rows: Rows,
     blocks: Arc<Blocks>,
     /// Labels of series that have ended.
     archives: Arc<Archives>,
@@ -114,6 +118,8 @@ pub struct Counters {
 pub(crate) struct Applied {
     pub(crate) samples: usize,
     pub(crate) new_series: usize,
+    /// Samples whose series is not known.
+    orphans: u64,
 }
 
 /// What a reader sees: batches up to `sequence`, and the blocks that were there.
@@ -130,6 +136,7 @@ impl Head {
         Self {
             table: Table::default(),
             index: Index::default(),
+            rows: Rows::default(),
             blocks: Arc::default(),
             archives: Arc::default(),
             stored_below: 0,
@@ -303,6 +310,9 @@ impl Head {
 
     /// The value that a series has at a time.
     pub(crate) fn value_at(&self, id: SeriesId, ms: i64) -> Option<SampleValue> {
+        if let Some(pending) = self.pending_value(id, ms) {
+            return Some(pending);
+        }
         let series = self.table.get(id)?;
         if series.newest_ms() == Some(ms) {
             return series.last(id, &self.blocks);
@@ -313,37 +323,38 @@ impl Head {
     /// Applies a batch under its number: all of it becomes visible at once. What cannot be added
     /// (a sample that another batch has overtaken) is left out.
     pub(crate) fn apply(&mut self, sequence: u64, batch: Batch) -> Applied {
+        self.apply_of(None, sequence, batch)
+    }
+
+    /// [`Self::apply`] of a batch that a stream has brought.
+    pub(crate) fn apply_of(&mut self, stream: Option<u64>, sequence: u64, batch: Batch) -> Applied {
         let mut applied = Applied::default();
-        for (id, labels) in batch.series {
-            self.define(id, &labels);
+        for (id, labels) in &batch.series {
+            self.define(*id, labels);
         }
-        let oldest_reader = self.oldest_reader();
-        let mut orphans = 0;
+        let row = batch.row.as_slice();
         let row_ms = batch.row_ms;
+        let is_kept = stream.is_some_and(|key| self.keep_row(key, sequence, row_ms, row));
         let mut others = Vec::new();
-        for part in batch.row.chunks(WARM_SERIES) {
-            self.warm(part);
-            for (id, value) in part {
-                let Some(series) = self.table.get_mut(*id) else {
-                    orphans += 1;
-                    continue;
-                };
-                if series.state.indexed {
-                    series.mark(sequence, oldest_reader);
-                    if series.push_float(row_ms, *value) {
-                        applied.samples += 1;
-                        continue;
-                    }
-                }
-                others.push((*id, Sample::float(row_ms, *value)));
-            }
+        if is_kept {
+            applied.samples = row.len();
+        } else {
+            others = self.apply_row(sequence, row_ms, row, &mut applied);
         }
         if applied.samples > 0 {
             self.widen(row_ms);
         }
+        if let Some(key) = stream
+            && !is_kept
+            && applied.samples == row.len()
+        {
+            self.open_stream(key, row_ms, row);
+        }
+        let oldest_reader = self.oldest_reader();
         for (id, sample) in others.into_iter().chain(batch.samples) {
+            self.close_of(id);
             let Some(series) = self.table.get_mut(id) else {
-                orphans += 1;
+                applied.orphans += 1;
                 continue;
             };
             series.mark(sequence, oldest_reader);
@@ -378,19 +389,50 @@ impl Head {
         for (id, metadata) in batch.metadata {
             self.set_metadata(id, metadata);
         }
-        self.counters.orphaned_samples += orphans;
+        self.counters.orphaned_samples += applied.orphans;
         self.counters.samples_appended += applied.samples as u64;
         self.counters.series_created += applied.new_series as u64;
         self.sequence = self.sequence.max(sequence);
         applied
     }
 
+    /// Adds what it can of a row to its series, and returns what is left.
+    fn apply_row(
+        &mut self,
+        sequence: u64,
+        row_ms: i64,
+        row: &[(SeriesId, f64)],
+        applied: &mut Applied,
+    ) -> Vec<(SeriesId, Sample)> {
+        for (id, _) in row {
+            self.close_of(*id);
+        }
+        let oldest_reader = self.oldest_reader();
+        let mut others = Vec::new();
+        for part in row.chunks(WARM_SERIES) {
+            self.warm(part.iter().map(|(id, _)| id));
+            for (id, value) in part {
+                let Some(series) = self.table.get_mut(*id) else {
+                    applied.orphans += 1;
+                    continue;
+                };
+                if series.state.indexed {
+                    series.mark(sequence, oldest_reader);
+                    if series.push_float(row_ms, *value) {
+                        applied.samples += 1;
+                        continue;
+                    }
+                }
+                others.push((*id, Sample::float(row_ms, *value)));
+            }
+        }
+        others
+    }
+
     /// Looks at the ends of some series, so that the processor fetches them at once and not one after the other: they
     /// lie all over the memory.
-    fn warm(&self, part: &[(SeriesId, f64)]) {
-        let ends = part
-            .iter()
-            .map(|(id, _)| self.table.get(*id).map_or(0, Series::tail_end));
+    fn warm<'i>(&self, part: impl Iterator<Item = &'i SeriesId>) {
+        let ends = part.map(|id| self.table.get(*id).map_or(0, Series::tail_end));
         std::hint::black_box(ends.fold(0, |all, end| all | end));
     }
 
@@ -472,6 +514,9 @@ impl Head {
     ) -> usize {
         self.sequence = self.sequence.max(sequence);
         self.has_tombstones = true;
+        for id in ids {
+            self.close_of(*id);
+        }
         ids.iter()
             .filter(|id| {
                 let is_archived = self.is_archived(**id);
@@ -485,6 +530,7 @@ impl Head {
 
     /// Forgets which series the log names: those that the catalog does not have, or all of them.
     pub(crate) fn unlog(&mut self, all: bool) {
+        self.close_streams();
         let mut from = Some(0);
         while let Some(id) = from {
             let (ids, next) = self.table.ids_from(id, SERIES_PER_LOCK);
@@ -510,13 +556,24 @@ impl Head {
         min_ms: i64,
         max_ms: i64,
     ) -> Option<SeriesView> {
-        let series = self.table.get(id)?;
-        if !series.is_live(pin.sequence, min_ms, max_ms) {
+        if !self.is_live(id, pin.sequence, min_ms, max_ms) {
             return None;
         }
+        let series = self.table.get(id)?;
         let limit = series.limit(pin.sequence);
         let source = (id, series);
-        Some(SeriesView::new(source, limit, &pin.blocks, min_ms, max_ms))
+        let view = SeriesView::new(source, limit, &pin.blocks, min_ms, max_ms);
+        Some(view.with_newer(self.pending(id, pin.sequence)))
+    }
+
+    /// Whether a series may have samples of batches up to `sequence` between two times; deleted stretches count only
+    /// when they cover all.
+    pub(crate) fn is_live(&self, id: SeriesId, sequence: u64, min_ms: i64, max_ms: i64) -> bool {
+        let series = self.table.get(id);
+        series.is_some_and(|series| series.is_live(sequence, min_ms, max_ms))
+            || self
+                .pending(id, sequence)
+                .any(|(ms, _)| (min_ms..=max_ms).contains(&ms))
     }
 
     /// What the next series from number `from` on have that came after batch `since` and up to batch
@@ -568,14 +625,24 @@ impl Head {
         from: SeriesId,
     ) -> Option<SeriesId> {
         let (ids, next) = self.table.ids_from(from, SERIES_PER_LOCK);
-        let gone: Vec<SeriesId> = ids
-            .into_iter()
-            .filter(|id| {
-                self.table
-                    .get_mut(*id)
-                    .is_some_and(|series| series.drop_before(cutoff_ms, left_ms))
-            })
-            .collect();
+        let mut gone = Vec::new();
+        for id in ids {
+            let pending_ms = self.pending(id, u64::MAX).last().map(|(ms, _)| ms);
+            let has_newer = pending_ms.is_some_and(|ms| ms >= cutoff_ms);
+            if pending_ms.is_some() && !has_newer {
+                self.close_of(id);
+            }
+            let Some(series) = self.table.get_mut(id) else {
+                continue;
+            };
+            if series.drop_before(cutoff_ms, left_ms, has_newer) {
+                gone.push(id);
+            }
+            let is_doomed = series.state.doomed;
+            if is_doomed {
+                self.close_of(id);
+            }
+        }
         self.remove(&gone);
         next
     }
@@ -595,6 +662,7 @@ impl Head {
         }
         let mut gone = Vec::new();
         for id in ids {
+            self.close_of(*id);
             if let Some((series, pairs)) = self.table.remove(*id) {
                 if series.state.indexed {
                     self.counters.series_removed += 1;

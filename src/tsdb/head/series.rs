@@ -684,8 +684,9 @@ impl Series {
     }
 
     /// Lets go of chunks in memory that end before `cutoff_ms`, and of late samples before it. No block has
-    /// anything older than `left_ms`. True when the series shall go.
-    pub(super) fn drop_before(&mut self, cutoff_ms: i64, left_ms: i64) -> bool {
+    /// anything older than `left_ms`. `has_newer`: there are samples that are not here yet. True when the series shall
+    /// go.
+    pub(super) fn drop_before(&mut self, cutoff_ms: i64, left_ms: i64, has_newer: bool) -> bool {
         if self
             .open_span()
             .is_some_and(|(_, max_ms)| max_ms < cutoff_ms)
@@ -702,7 +703,7 @@ impl Series {
                 extra.late = extra.late.split_off(&cutoff_ms);
             }
         }
-        let in_memory = self.has_samples();
+        let in_memory = self.has_samples() || has_newer;
         if let Some(extra) = &mut self.extra {
             let before = extra.tombstones.len();
             let tombstones = &mut extra.tombstones;
@@ -716,9 +717,9 @@ impl Series {
             // What an archive has would show again: it is told there that all is deleted.
             Some((from, to)) => {
                 to < left_ms && !in_memory
-                    || self.is_empty_between(from, to) && !self.state.archived
+                    || self.is_empty_between(from, to) && !self.state.archived && !has_newer
             }
-            None => true,
+            None => !has_newer,
         };
         if !is_gone {
             self.first_ms = self.first_ms.max(left_ms.min(cutoff_ms));

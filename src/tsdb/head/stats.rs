@@ -104,6 +104,7 @@ impl Head {
             exemplars: self.exemplars.len(),
             min_ms: self.span.map(|(min, _)| min),
             max_ms: self.span.map(|(_, max)| max),
+            sample_bytes: self.rows.memory(),
             ..HeadStats::default()
         };
         for (_, series) in self.table.iter_from(0) {

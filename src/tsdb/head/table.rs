@@ -4,6 +4,7 @@ use hashbrown::HashTable;
 
 use super::index::{PairId, PairIds};
 use super::pair_lists::PairLists;
+use super::rows::Place;
 use super::series::Series;
 use crate::tsdb::batch::SeriesId;
 
@@ -27,7 +28,18 @@ struct Page {
     slots: Box<[Option<Series>]>,
     used: usize,
     lists: PairLists,
+    places: Option<Box<Places>>,
 }
+
+/// Where series are in open streams.
+#[derive(Debug)]
+struct Places {
+    /// [`NOWHERE`] for those that are in none.
+    streams: [u32; PAGE],
+    slots: [u16; PAGE],
+}
+
+const NOWHERE: u32 = u32::MAX;
 
 #[inline]
 const fn place(id: SeriesId) -> (usize, usize) {
@@ -60,6 +72,41 @@ impl Table {
             .slots
             .get_mut(slot)?
             .as_mut()
+    }
+
+    /// Where a series is in an open stream.
+    #[inline]
+    pub(super) fn row_place(&self, id: SeriesId) -> Option<Place> {
+        let (page, slot) = place(id);
+        let places = self.pages.get(page)?.as_ref()?.places.as_ref()?;
+        let stream = *places.streams.get(slot)?;
+        let slot = *places.slots.get(slot)?;
+        (stream != NOWHERE).then_some(Place { stream, slot })
+    }
+
+    /// Notes where a series is in an open stream.
+    pub(super) fn set_row_place(&mut self, id: SeriesId, to: Option<Place>) {
+        let (page, slot) = place(id);
+        let Some(Some(page)) = self.pages.get_mut(page) else {
+            return;
+        };
+        let to = to.unwrap_or(Place {
+            stream: NOWHERE,
+            slot: 0,
+        });
+        if page.places.is_none() && to.stream == NOWHERE {
+            return;
+        }
+        let places = page.places.get_or_insert_with(|| {
+            Box::new(Places {
+                streams: [NOWHERE; PAGE],
+                slots: [0; PAGE],
+            })
+        });
+        if let (Some(stream), Some(of)) = (places.streams.get_mut(slot), places.slots.get_mut(slot))
+        {
+            (*stream, *of) = (to.stream, to.slot);
+        }
     }
 
     /// The pairs of a series.
@@ -182,6 +229,7 @@ impl Table {
                 slots: (0..PAGE).map(|_| None).collect(),
                 used: 0,
                 lists: PairLists::new(PAGE),
+                places: None,
             });
             if let Some(entry) = page.slots.get_mut(slot) {
                 page.lists.insert(slot, pairs);
@@ -206,6 +254,13 @@ impl Table {
         let inner = entry.as_mut()?;
         let series = inner.slots.get_mut(slot)?.take()?;
         inner.lists.remove(slot);
+        if let Some(stream) = inner
+            .places
+            .as_mut()
+            .and_then(|places| places.streams.get_mut(slot))
+        {
+            *stream = NOWHERE;
+        }
         inner.used -= 1;
         self.len -= 1;
         if inner.used == 0 {

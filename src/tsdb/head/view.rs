@@ -47,6 +47,8 @@ enum What {
     /// A chunk in memory, and how far the reader sees into it.
     Chunk(Arc<Chunk>, i64),
     Late(Vec<Sample>),
+    /// Floats that are newer than all others.
+    Newer(Vec<(i64, f64)>),
 }
 
 /// A source that is being read.
@@ -63,6 +65,7 @@ enum Rest {
     Run(RunSamples, u64),
     Chunk(Samples, i64),
     Late(vec::IntoIter<Sample>),
+    Newer(vec::IntoIter<(i64, f64)>),
 }
 
 impl SeriesView {
@@ -115,6 +118,21 @@ impl SeriesView {
         }
     }
 
+    /// Adds floats that are newer than what the series has itself, oldest first.
+    pub(super) fn with_newer(mut self, floats: impl Iterator<Item = (i64, f64)>) -> Self {
+        let range = self.min_ms..=self.max_ms;
+        let newer: Vec<(i64, f64)> = floats.filter(|(ms, _)| range.contains(ms)).collect();
+        if let (Some((from_ms, _)), Some((to_ms, _))) = (newer.first(), newer.last()) {
+            self.has_newest = true;
+            self.pending.push_back(Source {
+                from_ms: *from_ms,
+                to_ms: *to_ms,
+                what: What::Newer(newer),
+            });
+        }
+        self
+    }
+
     /// What a reader sees of a series that an archive has.
     pub(crate) fn archived(entry: &Entry, blocks: &Blocks, min_ms: i64, max_ms: i64) -> Self {
         Self {
@@ -143,7 +161,7 @@ impl SeriesView {
         let is_seen = |source: &Source, ms: i64| {
             let is_visible = match &source.what {
                 What::Chunk(_, limit_ms) => ms <= *limit_ms,
-                What::Run(..) | What::Late(_) => true,
+                What::Run(..) | What::Late(_) | What::Newer(_) => true,
             };
             is_visible && (min_ms..=max_ms).contains(&ms)
         };
@@ -199,6 +217,7 @@ impl SeriesView {
                     u64::MAX,
                 ),
                 What::Late(late) => (Rest::Late(late.into_iter()), u64::MAX - 1),
+                What::Newer(newer) => (Rest::Newer(newer.into_iter()), u64::MAX),
             };
             if let Some(next) = self.step(&mut rest)? {
                 self.open.push(Stream { next, rank, rest });
@@ -232,6 +251,11 @@ impl SeriesView {
                 },
                 Rest::Late(late) => match late.next() {
                     Some(sample) => (sample, false),
+                    None => return Ok(None),
+                },
+                // A deletion comes after what it deletes has gone to the series.
+                Rest::Newer(newer) => match newer.next() {
+                    Some((ms, value)) => (Sample::float(ms, value), false),
                     None => return Ok(None),
                 },
             };
@@ -301,6 +325,10 @@ impl SeriesView {
                 What::Chunk(chunk, limit_ms) => {
                     let range = (range.0, range.1.min(*limit_ms));
                     chunk.floats(range, out).map_err(damaged_chunk)?
+                }
+                What::Newer(newer) => {
+                    out.extend_from_slice(newer);
+                    true
                 }
                 What::Late(_) => false,
             };
