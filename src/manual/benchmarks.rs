@@ -98,7 +98,13 @@
 //! | the same with `--churn 120` | 1.07 | 0.56 | 2.28 | 1/4 |
 //! | remote write, 50,000 series, 10 samples of each in a request | 0.45 | 0.22 | 0.90 | 1/4 |
 //!
-//! What a page of 1,000 series and 210 kB (18 kB packed) takes, by `perf`: unpacking a tenth, the ends of the open chunks (memory all over the
-//! place) a sixth, five system calls a sixth, HTTP and timers a tenth.
+//! What a page of 1,000 series and 210 kB (18 kB packed) took then, by `perf`: unpacking a tenth, the ends of the open chunks (memory all over
+//! the place) a sixth, five system calls a sixth, HTTP and timers a tenth.
+//!
+//! Since rows are kept side by side before they go to their series, up to eight of a target, and a page like the one before leaves what is
+//! known of its series as it is, `ingest.py --targets 100 --interval 1s` takes 0.41 and 0.38 instead of 0.48 and 0.45, before and after in
+//! turn, both with link-time optimization, other builds running. Taking 100 such pages in turn again and again, on one thread without
+//! HTTP, costs 96 ns a sample instead of 126, and 51 for unpacking. Of what is left in a server, 130 µs a page are a timer, HTTP and sending
+//! the request, of which the kernel has half.
 //!
 //! One packed page, cold caches: flate2 in pieces 226 µs, zlib-rs at once 79 µs (and 10 µs for the checksum), libdeflate 52 µs.
