@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::response::Parts;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{
@@ -16,11 +17,13 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use super::auth::Credentials;
-use super::connect::{self, Sender, protocol};
+use super::connect::{self, Resting, Sender, protocol};
 use super::dial::authority;
+use super::error::io_text;
 use super::proxy::{Proxies, is_socks};
 use super::tls::{self, Tls};
 use super::{BODY_LIMIT_DEFAULT, Error, body, gzip};
+use crate::daemon::open_files::Seat;
 use crate::model::http_client::ClientOptions;
 
 /// How many redirects are followed.
@@ -167,6 +170,8 @@ impl Response {
 pub struct Client {
     shared: Arc<Shared>,
     pool: Arc<Mutex<Vec<Idle>>>,
+    /// It leaves files to others when targets are many.
+    is_of_target: bool,
 }
 
 #[derive(Debug)]
@@ -179,8 +184,9 @@ struct Shared {
 
 struct Idle {
     key: String,
-    sender: Sender,
+    connection: Resting,
     since: Instant,
+    seat: Seat,
 }
 
 impl std::fmt::Debug for Idle {
@@ -203,6 +209,7 @@ impl Client {
                 tls: Tls::new(&options.tls, options.enable_http2),
             }),
             pool: Arc::default(),
+            is_of_target: false,
         })
     }
 
@@ -212,6 +219,7 @@ impl Client {
         Self {
             shared: Arc::clone(&self.shared),
             pool: Arc::default(),
+            is_of_target: true,
         }
     }
 
@@ -323,13 +331,14 @@ impl Client {
         }
         let mut retry = true;
         loop {
-            let (mut sender, kept) = if let Some(sender) = self.take(&key).await {
-                (sender, true)
+            let (mut sender, seat, kept) = if let Some((sender, seat)) = self.take(&key).await {
+                (sender, seat, true)
             } else {
+                let seat = self.seat(url)?;
                 let (options, tls) = (&self.shared.options.proxy, &self.shared.tls);
                 // It is rare, and each target's task would hold the room for it all the time.
                 let opening = Box::pin(connect::open(url, proxy, options, tls));
-                (opening.await?, false)
+                (opening.await?, seat, false)
             };
             let message = message(request, url, headers.clone(), &sender, absolute)?;
             sent.store(true, Ordering::Relaxed);
@@ -338,11 +347,8 @@ impl Client {
                     if at_home && response.status() == StatusCode::UNAUTHORIZED {
                         credentials.refused(&headers).await;
                     }
-                    return Ok(Answer {
-                        response,
-                        sender,
-                        key,
-                    });
+                    let used = Used { sender, seat, key };
+                    return Ok(Answer { response, used });
                 }
                 Err(e) => {
                     let replayable = e.is_canceled()
@@ -357,28 +363,41 @@ impl Client {
         }
     }
 
-    async fn take(&self, key: &str) -> Option<Sender> {
+    fn seat(&self, url: &Url) -> Result<Seat, Error> {
+        if !self.is_of_target {
+            return Ok(Seat::take());
+        }
+        Seat::take_for_target().map_err(|why| Error::Connect {
+            address: authority(url),
+            text: io_text(&why),
+        })
+    }
+
+    async fn take(&self, key: &str) -> Option<(Sender, Seat)> {
         loop {
             let idle = {
                 let mut pool = self.pool.lock();
-                pool.retain(|idle| !idle.sender.is_closed() && idle.since.elapsed() < IDLE_TIMEOUT);
+                pool.retain(|idle| {
+                    !idle.connection.is_closed() && idle.since.elapsed() < IDLE_TIMEOUT
+                });
                 let at = pool.iter().position(|idle| idle.key == key)?;
                 pool.swap_remove(at)
             };
-            let mut sender = idle.sender;
-            if let Sender::Http2(h2) = &sender {
+            if let Resting::Http2(h2) = &idle.connection {
                 // One connection serves many requests at once.
-                self.put(idle.key, Sender::Http2(h2.clone()));
+                let h2 = Resting::Http2(h2.clone());
+                self.put(idle.key, h2, Seat::take());
             }
-            if sender.ready().await.is_ok() {
-                return Some(sender);
+            if let Some(sender) = idle.connection.wake().await {
+                return Some((sender, idle.seat));
             }
         }
     }
 
-    fn put(&self, key: String, sender: Sender) {
+    fn put(&self, key: String, connection: Resting, seat: Seat) {
         let mut pool = self.pool.lock();
-        if matches!(sender, Sender::Http2(_)) && pool.iter().any(|idle| idle.key == key) {
+        let is_there = pool.iter().any(|idle| idle.key == key);
+        if matches!(connection, Resting::Http2(_)) && is_there {
             return;
         }
         if pool.len() >= IDLE_MAX {
@@ -386,9 +405,20 @@ impl Client {
         }
         pool.push(Idle {
             key,
-            sender,
+            connection,
             since: Instant::now(),
+            seat,
         });
+    }
+
+    /// Keeps the connection of an answer that was read, if it stays open.
+    fn keep(&self, used: Used, head: &Parts) {
+        if self.is_of_target && !used.seat.may_rest() {
+            return;
+        }
+        if let Some(connection) = used.sender.rest(head) {
+            self.put(used.key, connection, used.seat);
+        }
     }
 
     async fn read(
@@ -416,7 +446,7 @@ impl Client {
             let bytes;
             (bytes, whole) = body::read_some(incoming, gzip, limit, patience).await;
             if whole {
-                self.put(answer.key, answer.sender);
+                self.keep(answer.used, &parts);
             }
             bytes
         } else {
@@ -428,7 +458,7 @@ impl Client {
             };
             let bytes;
             (bytes, packed) = body::read(incoming, plan).await?;
-            self.put(answer.key, answer.sender);
+            self.keep(answer.used, &parts);
             bytes
         };
         Ok(Response {
@@ -453,7 +483,13 @@ const fn body_limit(wanted: u64) -> u64 {
 /// An answer whose body is still on the wire.
 struct Answer {
     response: hyper::Response<Incoming>,
+    used: Used,
+}
+
+/// The connection that an answer comes over.
+struct Used {
     sender: Sender,
+    seat: Seat,
     key: String,
 }
 

@@ -1,18 +1,23 @@
 //! Shakes hands over a stream, and hands out something that sends requests.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::response::Parts;
 use http_body_util::{Empty, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
-use hyper::header::{HOST, HeaderName, HeaderValue, PROXY_AUTHORIZATION};
-use hyper::rt::{Read, Write};
-use hyper::{Method, Request, Response};
+use hyper::header::{CONNECTION, HOST, HeaderName, HeaderValue, PROXY_AUTHORIZATION};
+use hyper::rt::{Read, ReadBuf, Write};
+use hyper::{Method, Request, Response, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::oneshot;
 use tokio_rustls::TlsConnector;
 use url::Url;
 
@@ -26,38 +31,93 @@ use crate::model::http_client::ProxyOptions;
 /// How long an HTTP/2 connection may be silent before it is asked whether it lives.
 const HTTP2_PING_AFTER: Duration = Duration::from_mins(1);
 
-/// The sending half of a connection.
+/// A stream to a peer.
+pub(super) trait Duplex: Read + Write + Unpin + Send {}
+
+impl<S: Read + Write + Unpin + Send> Duplex for S {}
+
+pub(super) type Stream = Box<dyn Duplex>;
+
+/// A connection that takes a request.
 pub(super) enum Sender {
-    Http1(http1::SendRequest<Full<Bytes>>),
+    Http1(http1::SendRequest<Full<Bytes>>, oneshot::Receiver<Stream>),
     Http2(http2::SendRequest<Full<Bytes>>),
 }
 
 impl Sender {
-    pub(super) fn is_closed(&self) -> bool {
-        match self {
-            Self::Http1(s) => s.is_closed(),
-            Self::Http2(s) => s.is_closed(),
-        }
-    }
-
-    /// Waits until the connection takes a request; an error means it is gone.
-    pub(super) async fn ready(&mut self) -> Result<(), Error> {
-        match self {
-            Self::Http1(s) => s.ready().await,
-            Self::Http2(s) => s.ready().await,
-        }
-        .map_err(|e| protocol(&e))
-    }
-
     pub(super) async fn send(
         &mut self,
         request: Request<Full<Bytes>>,
     ) -> Result<Response<Incoming>, hyper::Error> {
         match self {
-            Self::Http1(s) => s.send_request(request).await,
+            Self::Http1(s, _) => s.send_request(request).await,
             Self::Http2(s) => s.send_request(request).await,
         }
     }
+
+    /// The connection after an answer was read to its end, if the peer said in `head` that it stays.
+    pub(super) fn rest(self, head: &Parts) -> Option<Resting> {
+        match self {
+            Self::Http1(_, stream) => stays_open(head).then_some(Resting::Http1(stream)),
+            Self::Http2(s) => Some(Resting::Http2(s)),
+        }
+    }
+}
+
+/// Whether the peer of a HTTP/1 connection keeps it open after an answer.
+fn stays_open(head: &Parts) -> bool {
+    let lists = head.headers.get_all(CONNECTION).into_iter();
+    let mut options = lists
+        .filter_map(|list| list.to_str().ok())
+        .flat_map(|list| list.split(',').map(str::trim));
+    if head.version == Version::HTTP_10 {
+        options.any(|option| option.eq_ignore_ascii_case("keep-alive"))
+    } else {
+        !options.any(|option| option.eq_ignore_ascii_case("close"))
+    }
+}
+
+/// A connection without a request. Targets wait for their next scrape nearly all the time: of HTTP/1 only the stream is
+/// kept meanwhile, which takes a twentieth of the memory of hyper's buffers.
+pub(super) enum Resting {
+    Http1(oneshot::Receiver<Stream>),
+    Http2(http2::SendRequest<Full<Bytes>>),
+}
+
+impl Resting {
+    /// Whether it is known that the peer has closed it. Of HTTP/1 that turns out with [`Self::wake`].
+    pub(super) fn is_closed(&self) -> bool {
+        match self {
+            Self::Http1(_) => false,
+            Self::Http2(s) => s.is_closed(),
+        }
+    }
+
+    /// Goes on with the connection; `None` when the peer has closed it.
+    pub(super) async fn wake(self) -> Option<Sender> {
+        match self {
+            Self::Http1(stream) => {
+                let mut stream = stream.await.ok()?;
+                if is_quiet(&mut stream).await {
+                    start(stream).await.ok()
+                } else {
+                    None
+                }
+            }
+            Self::Http2(mut s) => s.ready().await.is_ok().then_some(Sender::Http2(s)),
+        }
+    }
+}
+
+/// Whether a stream is open and has nothing to read, as it should be when nothing was asked.
+async fn is_quiet(stream: &mut Stream) -> bool {
+    poll_fn(|context| {
+        let mut byte = [0];
+        let mut buffer = ReadBuf::new(&mut byte);
+        let read = Pin::new(&mut *stream).poll_read(context, buffer.unfilled());
+        Poll::Ready(read.is_pending())
+    })
+    .await
 }
 
 /// Words a hyper error as Go would.
@@ -186,16 +246,30 @@ async fn handshake1<S>(stream: S) -> Result<Sender, Error>
 where
     S: Read + Write + Unpin + Send + 'static,
 {
-    let (sender, connection) = http1::Builder::new()
+    start(Box::new(stream)).await
+}
+
+/// Speaks HTTP/1 over a stream until nobody sends any more; then the stream can be had back.
+async fn start(stream: Stream) -> Result<Sender, Error> {
+    let (sender, mut connection) = http1::Builder::new()
         .handshake(stream)
         .await
         .map_err(|e| protocol(&e))?;
+    let (give, back) = oneshot::channel();
     tokio::spawn(async move {
-        if let Err(e) = connection.await {
-            tracing::debug!(err = %e, "connection ended");
+        match poll_fn(|context| connection.poll_without_shutdown(context)).await {
+            Ok(()) => {
+                let parts = connection.into_parts();
+                // What came without being asked for would be taken for the next answer.
+                if parts.read_buf.is_empty() {
+                    // Nobody may want it.
+                    let _ = give.send(parts.io);
+                }
+            }
+            Err(e) => tracing::debug!(err = %e, "connection ended"),
         }
     });
-    Ok(Sender::Http1(sender))
+    Ok(Sender::Http1(sender, back))
 }
 
 /// Asks an http proxy to connect us to `target`.

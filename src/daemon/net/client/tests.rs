@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response as Answer};
 use axum::routing::get;
 use futures_util::stream;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::*;
@@ -52,6 +53,74 @@ async fn one_connection_serves_many_requests() {
         assert_eq!(text(&answer), "ok");
     }
     assert_eq!(PEERS.load(Ordering::SeqCst), 1);
+}
+
+/// Answers `reply` to each request over a connection, or to the first alone. Says how many connections there were.
+async fn raw_server(reply: &'static str, closes: bool) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("port 0 binds");
+    let address = listener.local_addr().expect("bound");
+    let peers = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&peers);
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.expect("accepts");
+            count.fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(async move {
+                let mut request = [0; 4096];
+                while stream.read(&mut request).await.is_ok_and(|n| n > 0) {
+                    let _ = stream.write_all(reply.as_bytes()).await;
+                    if closes {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    (format!("http://{address}/"), peers)
+}
+
+#[tokio::test]
+async fn a_connection_is_kept_as_long_as_the_peer_keeps_it() {
+    let plain = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+    let cases = [
+        (plain, false, 1),
+        (plain, true, 3),
+        (
+            "HTTP/1.1 200 OK\r\nconnection: Foo, Close\r\ncontent-length: 2\r\n\r\nok",
+            false,
+            3,
+        ),
+        ("HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok", false, 3),
+        (
+            "HTTP/1.0 200 OK\r\nconnection: keep-alive\r\ncontent-length: 2\r\n\r\nok",
+            false,
+            1,
+        ),
+        // What nobody asked for is not the next answer.
+        (
+            "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nokHTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n",
+            false,
+            3,
+        ),
+        (
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+            false,
+            1,
+        ),
+        ("HTTP/1.1 200 OK\r\n\r\nok", true, 3),
+    ];
+    for (reply, closes, connections) in cases {
+        let (url, peers) = raw_server(reply, closes).await;
+        let client = Client::new(&ClientOptions::default()).expect("valid options");
+        for _ in 0..3 {
+            let answer = client.send(Request::get(&url, TIMEOUT)).await;
+            let answer = answer.unwrap_or_else(|e| panic!("{reply:?}: {e}"));
+            assert_eq!((answer.status.as_u16(), &*text(&answer)), (200, "ok"));
+        }
+        assert_eq!(peers.load(Ordering::SeqCst), connections, "{reply:?}");
+    }
 }
 
 #[tokio::test]
