@@ -1,9 +1,9 @@
 use proptest::prelude::*;
 
-use super::super::Pin;
 use super::*;
 use crate::model::Labels;
 use crate::tsdb::batch::Batch;
+use crate::tsdb::head::{Fresh, Pin};
 
 const SERIES: u32 = 12;
 
@@ -122,7 +122,7 @@ impl Pair {
         let left_ms = self.left_ms;
         let fresh = |head: &Head| -> Vec<(SeriesId, Vec<Seen>)> {
             let (fresh, _) = head.fresh(since, sequence, 0);
-            let each = |(id, fresh): (SeriesId, super::super::Fresh)| {
+            let each = |(id, fresh): (SeriesId, Fresh)| {
                 let mut samples = Vec::new();
                 fresh.each(|sample| samples.push(seen(sample))).unwrap();
                 samples.retain(|(ms, _)| *ms >= left_ms);
