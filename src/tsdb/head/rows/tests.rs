@@ -80,7 +80,8 @@ struct Pair {
     sequence: u64,
     now_ms: i64,
     pins: Vec<[Pin; 2]>,
-    flushed: u64,
+    /// What was flushed and is in memory still.
+    draining: Vec<u64>,
     /// What is older may be gone, in one head before the other.
     left_ms: i64,
 }
@@ -114,11 +115,15 @@ impl Pair {
 
     fn flush(&mut self) {
         let sequence = self.sequence;
+        let since = self.draining.last().copied();
+        for head in &self.heads {
+            assert_eq!(head.pin_flush(), sequence);
+        }
+        self.draining.push(sequence);
         let mut from = Some(0);
         while let Some(number) = from {
             from = self.heads[0].spread_for_flush(sequence, number);
         }
-        let since = (self.flushed > 0).then_some(self.flushed);
         let left_ms = self.left_ms;
         let fresh = |head: &Head| -> Vec<(SeriesId, Vec<Seen>)> {
             let (fresh, _) = head.fresh(since, sequence, 0);
@@ -134,10 +139,12 @@ impl Pair {
         assert_eq!(fresh(&self.heads[0]), fresh(&self.heads[1]));
         // What the blocks of a real store would show is gone here, in both.
         if self.pins.is_empty() {
-            for head in &mut self.heads {
-                head.flushed(sequence, 0);
+            for sequence in std::mem::take(&mut self.draining) {
+                for head in &mut self.heads {
+                    head.flushed(sequence, 0);
+                    head.unpin_flush(sequence);
+                }
             }
-            self.flushed = sequence;
         }
     }
 
@@ -294,7 +301,7 @@ proptest! {
             sequence: 0,
             now_ms: 1000,
             pins: Vec::new(),
-            flushed: 0,
+            draining: Vec::new(),
             left_ms: i64::MIN,
         };
         for step in &steps {
