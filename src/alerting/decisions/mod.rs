@@ -7,6 +7,7 @@
 
 mod log;
 mod stage;
+mod stage_codec;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
