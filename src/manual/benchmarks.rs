@@ -76,6 +76,11 @@
 //! | CPU per alert, until all are delivered | 21.0 µs | 93.0 µs | 4.4 |
 //! | memory, peak | 47 MB | 134 MB | 2.8 |
 //!
+//! | 1,000 routes, 1,000 silences (`tests/differential/routing_load.py`) | watchfire | Alertmanager |
+//! |---|---|---|
+//! | CPU per alert, 10,000 alerts of which 3,200 are silenced | 24.0 µs | 489 µs |
+//! | CPU per alert, 100,000 alerts of which 32,000 are silenced | 18.0 µs | not measured |
+//!
 //! Of our CPU a third is the kernel's (a sync per POST, sockets, switches between threads), a tenth is the record of decisions. An
 //! attempt at a large group counts for several of the sixteen that an integration may have under way: before, the bodies of all
 //! 350 groups were in memory at once and the peak was 155 MB.
