@@ -23,8 +23,8 @@
 //! # What happens when
 //!
 //! A batch is written to the log and is then visible. A **flush** (every 64 MiB of log or 128 bytes per series,
-//! from a sixteenth or a half of that on when a burst of writes has ended, every two hours, at a clean stop) pins the
-//! view of now and writes
+//! from a sixteenth or a half of that on when a burst of writes has ended, when many series have ended, every two hours, at a
+//! clean stop) pins the view of now and writes
 //!
 //! 1. a block with the samples that no block has, synced, renamed, the folder synced;
 //! 2. a catalog file with what has changed of series, likewise;

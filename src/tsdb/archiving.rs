@@ -24,6 +24,11 @@ const PRESSED_IDLE_MS: i64 = 60_000;
 /// So many series are written to one archive; they are in memory twice meanwhile.
 const SERIES_MAX: usize = 1 << 16;
 
+/// When so many series, and one in so many of those in memory, have ended and only wait for a flush to leave, the flush
+/// does not wait for more: pods that come and go would fill the memory of a server that writes little.
+const WAITING_MIN: u64 = 1024;
+const WAITING_PART: u64 = 8;
+
 /// So many series leave memory under one lock: long lists are written anew each time.
 const LEAVING_MAX: usize = 1 << 14;
 
@@ -86,15 +91,19 @@ impl Db {
             return Ok(());
         }
         archiving.last_ms = now_ms;
-        let (mut from, mut found) = (Some(0), Vec::new());
+        let ended_ms = now_ms.saturating_sub(idle_ms);
+        let (mut from, mut found, mut waiting) = (Some(0), Vec::new(), 0);
         while let Some(id) = from {
-            let (mut idle, next) = self.head.write().find_idle(id);
-            found.append(&mut idle);
-            from = next;
+            let mut idle = self.head.write().find_idle(id, ended_ms);
+            found.append(&mut idle.entries);
+            waiting += idle.waiting;
+            from = idle.next;
             if found.len() >= SERIES_MAX || from.is_none() && !found.is_empty() {
                 self.write_archive(maintenance, std::mem::take(&mut found))?;
             }
         }
+        let series = self.head.read().table().len() as u64;
+        maintenance.wanted |= waiting >= WAITING_MIN.max(series / WAITING_PART);
         self.leave(maintenance);
         Ok(())
     }

@@ -9,6 +9,17 @@ use crate::tsdb::block::SeriesSpan;
 use crate::tsdb::blocks::Blocks;
 use crate::tsdb::error::Error;
 
+/// What a look at some series found.
+#[derive(Debug)]
+pub(crate) struct Idle {
+    /// Those that may leave memory.
+    pub(crate) entries: Vec<Entry>,
+    /// How many have ended and have samples that no block has.
+    pub(crate) waiting: u64,
+    /// Where to go on.
+    pub(crate) next: Option<SeriesId>,
+}
+
 impl Head {
     pub(crate) const fn archives(&self) -> &Arc<Archives> {
         &self.archives
@@ -117,23 +128,26 @@ impl Head {
     }
 
     /// Looks at the next series from number `from` on: those whose samples are all in blocks are marked or, when they
-    /// were before, returned. Returns where to go on, too.
-    pub(crate) fn find_idle(&mut self, from: SeriesId) -> (Vec<Entry>, Option<SeriesId>) {
+    /// were before, handed over. Others are counted when their newest sample is older than `ended_ms`.
+    pub(crate) fn find_idle(&mut self, from: SeriesId, ended_ms: i64) -> Idle {
         let (ids, next) = self.table.ids_from(from, SERIES_PER_LOCK);
-        let mut idle = Vec::new();
+        let (mut idle, mut waiting) = (Vec::new(), 0);
         for id in ids {
-            let has_pending = self.has_pending(id);
             let Some(series) = self.table.get_mut(id) else {
                 continue;
             };
-            if series.is_settled()
-                && !has_pending
-                && std::mem::replace(&mut series.state.idle, true)
-            {
+            if !series.is_settled() {
+                let newest = series.span().map(|(_, newest_ms)| newest_ms);
+                waiting += u64::from(newest.is_some_and(|newest_ms| newest_ms < ended_ms));
+            } else if std::mem::replace(&mut series.state.idle, true) {
                 idle.push(id);
             }
         }
-        (self.settled(&idle), next)
+        Idle {
+            entries: self.settled(&idle),
+            waiting,
+            next,
+        }
     }
 
     /// What an archive shall have of some series; those that are not settled are left out. They are marked.

@@ -51,3 +51,29 @@ fn steady_writes_are_flushed_as_seldom_as_the_log_allows() {
     assert_eq!(flushed, [0; 0], "{}", db.status().wal_bytes);
     assert!(db.status().wal_bytes > 8 << 10, "{}", db.status().wal_bytes);
 }
+
+#[test]
+fn many_ended_series_do_not_wait_hours_for_a_flush() {
+    let run = |ended: i64| {
+        let db = open(&MemoryDisk::new(), Options::default());
+        let all: Vec<_> = (0..ended + 2000).map(|i| (i, SECOND, 0.5)).collect();
+        put(&db, &all).unwrap();
+        let mut flushed = None;
+        for minute in 1..110 {
+            let now_ms = minute * 60 * SECOND;
+            let live: Vec<_> = (ended..ended + 2000).map(|i| (i, now_ms, 0.5)).collect();
+            put(&db, &live).unwrap();
+            let done = db.maintain(now_ms);
+            assert!(done.errors.is_empty(), "{:?}", done.errors);
+            if done.checkpoint_bytes.is_some() {
+                flushed.get_or_insert(minute);
+            }
+        }
+        (flushed, db.status().series)
+    };
+    let (flushed, left) = run(2000);
+    assert!(matches!(flushed, Some(10..=30)), "{flushed:?}");
+    assert_eq!(left, 2000);
+    // A few are not worth it.
+    assert_eq!(run(500), (None, 2500));
+}
