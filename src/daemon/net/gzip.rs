@@ -205,6 +205,10 @@ mod tests {
             match (both(&packed, limit), members.as_slice()) {
                 // See `a_reserved_length_is_held_to_the_checksum`.
                 ((Ok(fast), Err(_)), [(body, _)]) => prop_assert_eq!(&fast, body),
+                // What follows may have been cut off.
+                ((Ok(fast), Err(error)), [(body, _), ..]) if error.ends_with("corrupt deflate stream") => {
+                    prop_assert_eq!(&fast, body);
+                }
                 ((fast, slow), _) => prop_assert_eq!(fast, slow),
             }
         }
