@@ -179,7 +179,8 @@
 //!
 //! A *list* is stretches of neighbours: distance to the end of the one before, twice, plus 1 when a length less 2
 //! follows; else the length is 1. Times are zigzag. A damaged page costs the series in it their labels: who meets it
-//! gets an error, later reads go without it. A damaged directory or footer is made again from the pages.
+//! gets an error, later reads go without it. Those that log, catalog or an older archive name too have what blocks
+//! hold of them. A damaged directory or footer is made again from the pages.
 //!
 //! # Chunks
 //!

@@ -21,8 +21,11 @@ use crate::model::{Labels, Matcher};
 /// A series is written to an archive after it was idle for this long, when memory is short.
 const PRESSED_IDLE_MS: i64 = 60_000;
 
-/// So many series are written to one archive; they are in memory twice meanwhile.
+/// So many series are written to one archive; they are in memory twice meanwhile and take a kilobyte each.
 const SERIES_MAX: usize = 1 << 16;
+
+/// So many when memory is short, which shall not make it shorter.
+const PRESSED_SERIES_MAX: usize = 1 << 13;
 
 /// When so many series, and one in so many of those in memory, have ended and only wait for a flush to leave, the flush
 /// does not wait for more: pods that come and go would fill the memory of a server that writes little.
@@ -81,10 +84,11 @@ impl Db {
             }
         }
         self.repair()?;
-        let idle_ms = if self.pressure() >= Pressure::Caches {
-            self.options.idle_ms.min(PRESSED_IDLE_MS)
+        let (idle_ms, series_max) = if self.pressure() >= Pressure::Caches {
+            let idle_ms = self.options.idle_ms.min(PRESSED_IDLE_MS);
+            (idle_ms, PRESSED_SERIES_MAX)
         } else {
-            self.options.idle_ms
+            (self.options.idle_ms, SERIES_MAX)
         };
         let archiving = &mut maintenance.archiving;
         if now_ms.saturating_sub(archiving.last_ms) < idle_ms || !archiving.leaving.is_empty() {
@@ -98,13 +102,13 @@ impl Db {
             found.append(&mut idle.entries);
             waiting += idle.waiting;
             from = idle.next;
-            if found.len() >= SERIES_MAX || from.is_none() && !found.is_empty() {
+            if found.len() >= series_max || from.is_none() && !found.is_empty() {
                 self.write_archive(maintenance, std::mem::take(&mut found))?;
+                self.leave(maintenance);
             }
         }
         let series = self.head.read().table().len() as u64;
         maintenance.wanted |= waiting >= WAITING_MIN.max(series / WAITING_PART);
-        self.leave(maintenance);
         Ok(())
     }
 

@@ -219,7 +219,7 @@ impl Db {
     /// Puts a merged block in the place of those it was made of; none when nothing was left of them.
     fn swap(&self, blocks: &[Arc<Block>], merged: Option<u64>) -> Result<(), Error> {
         let new = match merged {
-            Some(number) => vec![Arc::new(Block::open(&self.disk, number, |_| {})?.0)],
+            Some(number) => vec![Arc::new(Block::open_new(&self.disk, number)?)],
             None => Vec::new(),
         };
         let gone: Vec<u64> = blocks.iter().map(|block| block.number()).collect();

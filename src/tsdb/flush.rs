@@ -129,7 +129,7 @@ impl Db {
             return Ok(None);
         }
         writer.finish()?;
-        let (block, _) = Block::open(&self.disk, plan.number, |_| {})?;
+        let block = Block::open_new(&self.disk, plan.number)?;
         Ok(Some(Arc::new(block)))
     }
 

@@ -120,22 +120,25 @@ impl Block {
         number: u64,
         mut each: impl FnMut(SeriesSpan),
     ) -> Result<(Self, bool), Error> {
-        let file = disk.open(&path(number))?;
-        match Self::open_tail(disk, number) {
-            Ok((block, spans)) => {
-                for span in spans {
-                    each(span);
-                }
-                Ok((block, false))
-            }
+        let mut spans = Vec::new();
+        let (block, healed) = match Self::open_tail(disk, number, |span| spans.push(span)) {
+            Ok(block) => (block, false),
             Err(Error::Corrupt { .. }) => {
-                let (block, spans) = recover::recover(file, number)?;
-                for span in spans {
-                    each(span);
-                }
-                Ok((block, true))
+                let (block, found) = recover::recover(disk.open(&path(number))?, number)?;
+                spans = found;
+                (block, true)
             }
-            Err(e) => Err(e),
+            Err(e) => return Err(e),
+        };
+        spans.into_iter().for_each(&mut each);
+        Ok((block, healed))
+    }
+
+    /// Opens a block that was written just now: its series are known, and what is said of them is not kept.
+    pub(crate) fn open_new(disk: &Arc<dyn Disk>, number: u64) -> Result<Self, Error> {
+        match Self::open_tail(disk, number, |_| {}) {
+            Err(Error::Corrupt { .. }) => Ok(Self::open(disk, number, |_| {})?.0),
+            opened => opened,
         }
     }
 
@@ -149,7 +152,12 @@ impl Block {
         *self.recent.lock() = Default::default();
     }
 
-    fn open_tail(disk: &Arc<dyn Disk>, number: u64) -> Result<(Self, Vec<SeriesSpan>), Error> {
+    /// Opens a block of which nothing but pages may be damaged. What was handed to `each` counts when it succeeds.
+    fn open_tail(
+        disk: &Arc<dyn Disk>,
+        number: u64,
+        mut each: impl FnMut(SeriesSpan),
+    ) -> Result<Self, Error> {
         let file = disk.open(&path(number))?;
         let bytes = file.size()?;
         let corrupt = |what: &'static str| Error::corrupt(&path(number), 0, &what);
@@ -174,24 +182,29 @@ impl Block {
             .filter(|footer| footer.pages_end <= footer_at)
             .ok_or_else(|| corrupt("block footer is damaged"))?;
         let tail = read_range(&*file, footer.pages_end, footer_at - footer.pages_end)?;
-        let mut spans = Vec::new();
+        let mut series = 0;
+        let mut count = |span| {
+            series += 1;
+            each(span);
+        };
         let (mut first_ids, mut offsets) = (Vec::new(), Vec::new());
         let mut frames = Frames::new(&tail, 0, number);
         for frame in frames.by_ref() {
             let read = match frame.kind {
-                SUMMARY => read_summary(frame.payload, &mut spans),
+                SUMMARY => read_summary(frame.payload, &mut count),
                 DIRECTORY => read_directory(frame.payload, &mut first_ids, &mut offsets),
                 _ => Err(codec::Error::Invalid("frame")),
             };
             read.map_err(|_| corrupt("block directory is damaged"))?;
         }
-        let whole = frames.is_finished() && spans.len() as u64 == footer.series;
+        let whole = frames.is_finished() && series == footer.series;
         if !whole || offsets.last().is_some_and(|last| *last >= footer.pages_end) {
             return Err(corrupt("block directory is damaged"));
         }
         offsets.push(footer.pages_end);
-        let block = Self::new(number, header, footer, bytes, file, first_ids, offsets);
-        Ok((block, spans))
+        Ok(Self::new(
+            number, header, footer, bytes, file, first_ids, offsets,
+        ))
     }
 
     fn new(
@@ -385,7 +398,7 @@ fn read_range(file: &dyn File, offset: u64, length: u64) -> Result<Vec<u8>, Erro
     Ok(bytes)
 }
 
-fn read_summary(payload: &[u8], spans: &mut Vec<SeriesSpan>) -> Result<(), codec::Error> {
+fn read_summary(payload: &[u8], each: &mut impl FnMut(SeriesSpan)) -> Result<(), codec::Error> {
     let mut reader = Reader::new(payload);
     let (mut id, mut first_ms, mut last_ms): (SeriesId, i64, i64) = (0, 0, 0);
     while !reader.is_empty() {
@@ -396,7 +409,7 @@ fn read_summary(payload: &[u8], spans: &mut Vec<SeriesSpan>) -> Result<(), codec
             .ok_or(codec::Error::Invalid("series number"))?;
         first_ms = first_ms.wrapping_add(reader.zigzag()?);
         last_ms = last_ms.wrapping_add(reader.zigzag()?);
-        spans.push(SeriesSpan {
+        each(SeriesSpan {
             id,
             first_ms,
             last_ms,

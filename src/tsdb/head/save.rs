@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use hashbrown::HashMap;
-
 use super::index::{PairId, PairIds};
 use super::series::Tombstone;
 use super::{Head, SERIES_PER_LOCK};
@@ -25,18 +23,37 @@ pub(crate) struct SavedSeries {
 /// Names and values of pairs in the order of their numbers in a file.
 #[derive(Debug, Default)]
 pub(crate) struct PairTexts {
-    numbers: HashMap<PairId, u32, foldhash::fast::RandomState>,
+    /// By the pair's number in the index, plus 1; 0 for those that are not in the file. Nearly all are in a full one.
+    numbers: Vec<u32>,
+    count: u32,
     /// Pairs that are not in the file yet.
     fresh: Vec<(Arc<str>, Arc<str>)>,
 }
 
 impl PairTexts {
+    /// The number of a pair in the file, and whether it is new there.
+    fn number(&mut self, pair: PairId) -> (u32, bool) {
+        let at = pair as usize;
+        if at >= self.numbers.len() {
+            self.numbers.resize(at + 1, 0);
+        }
+        let Some(place) = self.numbers.get_mut(at) else {
+            return (0, false);
+        };
+        let is_new = *place == 0;
+        if is_new {
+            self.count += 1;
+            *place = self.count;
+        }
+        (*place - 1, is_new)
+    }
+
     /// Appends the pairs that are not in the file yet, with the number of the first; false when there are none.
     pub(crate) fn take(&mut self, out: &mut Vec<u8>) -> bool {
         if self.fresh.is_empty() {
             return false;
         }
-        put_varint(out, (self.numbers.len() - self.fresh.len()) as u64);
+        put_varint(out, u64::from(self.count) - self.fresh.len() as u64);
         put_varint(out, self.fresh.len() as u64);
         for (name, value) in self.fresh.drain(..) {
             put_str(out, &name);
@@ -101,9 +118,8 @@ impl Head {
             let of_series = self.table.pairs(id).unwrap_or_default();
             let mut pairs = Vec::with_capacity(of_series.len());
             for pair in of_series {
-                let next = texts.numbers.len() as u32;
-                let number = *texts.numbers.entry(pair).or_insert(next);
-                if number == next {
+                let (number, is_new) = texts.number(pair);
+                if is_new {
                     texts.fresh.push(
                         self.index
                             .text(pair)
