@@ -3,6 +3,8 @@
 //!
 //! `WATCHFIRE_BOMB=SERIES_PER_SECOND:SECONDS:LIMIT_MB` sets the size (16700:60:600 is a million in a minute); the
 //! default is small, and of a small limit the few megabytes that a flush takes for a moment are a larger part.
+//! With a size given it also waits for what comes afterwards, which takes a quarter of an hour: the bomb's series leave
+//! memory, are there for whoever asks, and new series are taken again.
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -22,7 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use support::{Daemon, Server, api, free_port, request, say, wait_for, watchfire};
+use support::{Daemon, Server, api, escape, free_port, query, request, say, wait_for, watchfire};
 
 /// How large the bomb is.
 struct Size {
@@ -31,11 +33,14 @@ struct Size {
     limit_mb: u64,
     /// Bytes by which a moment may exceed the limit.
     tolerance: u64,
+    /// Whether to wait for what comes afterwards.
+    with_aftermath: bool,
 }
 
 fn size() -> Size {
     let given = std::env::var("WATCHFIRE_BOMB");
-    let tolerance = if given.is_ok() { 0 } else { 10 << 20 };
+    let with_aftermath = given.is_ok();
+    let tolerance = if with_aftermath { 0 } else { 10 << 20 };
     let given = given.unwrap_or_else(|_| "10000:4:75".to_owned());
     let parts: Vec<u64> = given.split(':').map(|part| part.parse().unwrap()).collect();
     let [series_per_second, seconds, limit_mb] = parts[..] else {
@@ -46,33 +51,53 @@ fn size() -> Size {
         seconds,
         limit_mb,
         tolerance,
+        with_aftermath,
     }
 }
 
-/// A target of 20 series, and one whose every scrape brings new ones.
-fn targets(bomb_per_scrape: u64, level: &Arc<AtomicU64>) -> (Server, Server, Arc<AtomicU64>) {
-    let shown = Arc::clone(level);
+/// What the targets show.
+#[derive(Default)]
+struct Stage {
+    level: AtomicU64,
+    /// New series with each scrape of the bomb; a few that stay while there are none.
+    per_scrape: AtomicU64,
+    /// New series so far.
+    served: AtomicU64,
+}
+
+/// A target of 20 series, and one that is the bomb.
+fn targets(stage: &Arc<Stage>) -> (Server, Server) {
+    let shown = Arc::clone(stage);
     let good = Server::start(move |_| {
-        let level = shown.load(Ordering::Relaxed);
+        let level = shown.level.load(Ordering::Relaxed);
         let gauges: Vec<String> = (0..20)
             .map(|i| format!("level{{i=\"{i}\"}} {level}\n"))
             .collect();
         gauges.concat()
     });
-    let served = Arc::new(AtomicU64::new(0));
-    let counted = Arc::clone(&served);
+    let shown = Arc::clone(stage);
     let bomb = Server::start(move |_| {
-        let first = counted.fetch_add(bomb_per_scrape, Ordering::Relaxed);
+        let count = shown.per_scrape.load(Ordering::Relaxed);
+        let first = shown.served.fetch_add(count, Ordering::Relaxed);
         let mut page = String::new();
-        for i in first..first + bomb_per_scrape {
+        for i in first..first + count {
             let _ = writeln!(
                 page,
-                "http_requests_total{{method=\"GET\",code=\"200\",service=\"checkout\",user_id=\"user-{i:0100}\"}} 1"
+                "http_requests_total{{method=\"GET\",code=\"200\",service=\"checkout\",user_id=\"{}\"}} 1",
+                user(i)
             );
+        }
+        if count == 0 && first > 0 {
+            page.push_str("after_all{i=\"0\"} 1\nafter_all{i=\"1\"} 2\n");
         }
         page
     });
-    (good, bomb, served)
+    (good, bomb)
+}
+
+/// A value that is new with each series of the bomb.
+fn user(i: u64) -> String {
+    format!("user-{i:0100}")
 }
 
 fn write_files(folder: &Path, good: u16, bomb: u16, own: u16, inbox: u16) {
@@ -126,8 +151,8 @@ fn a_cardinality_bomb_is_contained_and_its_author_named() {
     let size = size();
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let level = Arc::new(AtomicU64::new(1));
-    let (good, bomb, served) = targets(size.series_per_second, &level);
+    let stage = Arc::new(Stage::default());
+    let (good, bomb) = targets(&stage);
     let inbox = Server::start(|_| String::new());
     let port = free_port();
     write_files(folder, good.port, bomb.port, port, inbox.port);
@@ -150,16 +175,27 @@ fn a_cardinality_bomb_is_contained_and_its_author_named() {
         assert!(used <= limit + size.tolerance, "{used} bytes of {limit}");
         peak = peak.max(used);
     };
-    // The bomb is on until series are refused, and for its time at least.
     let started = Instant::now();
     let memory = || api(port, "/api/watchfire/v1/status/memory").unwrap_or_default();
+    let count = |what: &str| memory()[what].as_u64().unwrap_or(0);
+    wait_for("the first scrapes", Duration::from_mins(2), || {
+        !query(port, "sum(up) == 3").is_empty() && count("usedBytes") > 0
+    });
+    let before = Use {
+        series: count("series"),
+        bytes: anonymous(process),
+    };
+    // The bomb is on until series are refused, and for its time at least.
+    stage
+        .per_scrape
+        .store(size.series_per_second, Ordering::Relaxed);
+    let lit = Instant::now();
     wait_for("series to be refused", Duration::from_mins(5), || {
         look();
-        memory()["refusedSeries"].as_u64().unwrap_or(0) > 0
-            && started.elapsed() >= Duration::from_secs(size.seconds)
+        count("refusedSeries") > 0 && lit.elapsed() >= Duration::from_secs(size.seconds)
     });
     // Samples and alerts of others flow.
-    level.store(9, Ordering::Relaxed);
+    stage.level.store(9, Ordering::Relaxed);
     wait_for("the other target's alert", Duration::from_mins(2), || {
         look();
         told(&inbox, "LevelHigh").is_some()
@@ -182,6 +218,10 @@ fn a_cardinality_bomb_is_contained_and_its_author_named() {
     assert_eq!(worst["label"], "user_id", "{worst}");
     assert_eq!(request(port, "GET", "/-/ready", "").unwrap().0, 200);
     let series = memory()["series"].clone();
+    if size.with_aftermath {
+        stage.per_scrape.store(0, Ordering::Relaxed);
+        recovers(port, &before, limit, look);
+    }
     daemon.process.kill();
     // Every scrape of the other target is there: about two a second, none further apart than a slow machine makes it.
     let times = scrape_times(folder);
@@ -189,12 +229,84 @@ fn a_cardinality_bomb_is_contained_and_its_author_named() {
     assert!(times.len() >= wanted, "{} scrapes of {wanted}", times.len());
     say(&format!(
         "{} series served in {:?}, {series} kept, anonymous memory at most {} of {} MB; {} scrapes of the other target; told: {summary}",
-        served.load(Ordering::Relaxed),
+        stage.served.load(Ordering::Relaxed),
         started.elapsed(),
         peak >> 20,
         size.limit_mb,
         times.len(),
     ));
+}
+
+/// What there was before the bomb.
+struct Use {
+    series: u64,
+    bytes: u64,
+}
+
+/// After the bomb: memory is given back, everything is still there, and new series are welcome.
+fn recovers(port: u16, before: &Use, limit: u64, mut look: impl FnMut()) {
+    let ended = Instant::now();
+    let memory = || api(port, "/api/watchfire/v1/status/memory").unwrap_or_default();
+    let count = |what: &str| memory()[what].as_u64().unwrap_or(0);
+    wait_for("new series to be taken", Duration::from_mins(30), || {
+        look();
+        query(port, "sum(after_all) == 3").len() == 1
+    });
+    let welcome = ended.elapsed();
+    wait_for(
+        "the series to leave memory",
+        Duration::from_mins(40),
+        || {
+            look();
+            count("series") <= before.series + 200
+        },
+    );
+    let left = ended.elapsed();
+    // What was there before, and an eighth of the limit for what knows where the archives' pages are and for holes.
+    let enough = before.bytes + limit / 8;
+    wait_for("memory to be given back", Duration::from_mins(5), || {
+        look();
+        count("usedBytes") <= enough
+    });
+    let archived = count("archivedSeries");
+    say(&format!(
+        "new series were taken after {welcome:?}, series had left after {left:?}: {archived} archived, {} MB of {} MB before",
+        count("usedBytes") >> 20,
+        before.bytes >> 20,
+    ));
+    // The first thousand were there before anything was refused.
+    let first = "http_requests_total{user_id=~\"user-0{97}[0-9]{3}\"}";
+    let one = |expr: &str| -> Option<String> {
+        let found = query(port, expr);
+        Some(found.first()?["value"][1].as_str()?.to_owned())
+    };
+    let all = format!("count(last_over_time({first}[3h]))");
+    assert_eq!(one(&all).as_deref(), Some("1000"));
+    let sum = format!("sum(last_over_time({first}[3h]))");
+    assert_eq!(one(&sum).as_deref(), Some("1000"));
+    assert!(query(port, first).is_empty(), "they have ended");
+    let escaped = escape(first);
+    let path = format!("/api/v1/label/user_id/values?match[]={escaped}");
+    let values = api(port, &path).unwrap_or_default();
+    let users: Vec<String> = (0..1000).map(user).collect();
+    assert_eq!(values, serde_json::json!(users));
+    let found = api(port, &format!("/api/v1/series?match[]={escaped}")).unwrap_or_default();
+    assert_eq!(found.as_array().map(Vec::len), Some(1000));
+    // A range over all of it: each of the thousand has one sample, and the marker of its end.
+    let end = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    let samples = escape(&format!("sum(count_over_time({first}[3h]))"));
+    let path = format!(
+        "/api/v1/query_range?query={samples}&start={}&end={end}&step=15",
+        end - 60
+    );
+    let range = api(port, &path).unwrap_or_default();
+    let points = range["result"][0]["values"].as_array().cloned();
+    let points = points.unwrap_or_default();
+    assert_eq!(points.len(), 5, "{range}");
+    assert!(points.iter().all(|point| point[1] == "1000"), "{range}");
 }
 
 /// When the good target was scraped with success.

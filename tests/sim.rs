@@ -9,6 +9,8 @@
     reason = "a test binary; its helpers are no test functions"
 )]
 
+#[path = "sim/simulated_day.rs"]
+mod simulated_day;
 #[path = "sim/slow_disk.rs"]
 mod slow_disk;
 #[path = "sim/storage_crash.rs"]

@@ -55,6 +55,14 @@
 //! An idle server, without configuration: 20.3 MB two seconds after its start, 11.7 MB after eight. Half of the former are pages of
 //! code, of which the system maps sixteen for each that is touched; they are given back when the start is over.
 //!
+//! A simulated day (`WATCHFIRE_SIM_DAY=20:27 cargo test --release --test sim simulated_day -- --nocapture`): 20,000 series at 15 s
+//! for 27 hours in virtual time, 129.6 million samples, of which 37 of 100 series stay and 63 pods of 100 series each are replaced. All
+//! that is written, the merge of the day included: 3.59 bytes per sample (log 1.83, blocks 1.75, archives 0.01, catalog below 0.01).
+//!
+//! The simulation of crashes (`WATCHFIRE_SIM_FIRST`, `WATCHFIRE_SIM_SEEDS`, `tests/sim/storage_crash.rs`): seeds 500000 to 509999 and
+//! 600000 to 609999, a fifth each of kill -9, power cuts, failing writes and syncs, full disks and flipped bits; nothing lost, nothing
+//! wrong, nothing that came back.
+//!
 //! # Routing and notification, 2026-11-21
 //!
 //! `../shared/bench/scenarios/notify.py` beside Alertmanager 0.33.1, one system after the other on the same two cores of a virtual
