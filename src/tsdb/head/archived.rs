@@ -133,12 +133,14 @@ impl Head {
         let (ids, next) = self.table.ids_from(from, SERIES_PER_LOCK);
         let (mut idle, mut waiting) = (Vec::new(), 0);
         for id in ids {
+            let has_newer = self.has_pending(id);
             let Some(series) = self.table.get_mut(id) else {
                 continue;
             };
             if !series.is_settled() {
                 let newest = series.span().map(|(_, newest_ms)| newest_ms);
-                waiting += u64::from(newest.is_some_and(|newest_ms| newest_ms < ended_ms));
+                let has_ended = newest.is_some_and(|newest_ms| newest_ms < ended_ms);
+                waiting += u64::from(has_ended && !has_newer);
             } else if std::mem::replace(&mut series.state.idle, true) {
                 idle.push(id);
             }

@@ -77,3 +77,22 @@ fn many_ended_series_do_not_wait_hours_for_a_flush() {
     // A few are not worth it.
     assert_eq!(run(500), (None, 2500));
 }
+
+/// Rows of a target are kept aside for some intervals: its series seem to have ended and have not.
+#[test]
+fn targets_that_are_scraped_seldom_have_not_ended() {
+    let db = open(&MemoryDisk::new(), Options::default());
+    for minute in (3..110).step_by(3) {
+        let now_ms = minute * 60 * SECOND;
+        let mut batch = db.appender();
+        batch.set_stream(1);
+        for i in 0..1500 {
+            let sample = Sample::float(now_ms, minute as f64);
+            batch.append(None, &series(i), sample).unwrap();
+        }
+        batch.commit().unwrap();
+        let done = db.maintain(now_ms);
+        assert!(done.errors.is_empty(), "{:?}", done.errors);
+        assert_eq!(done.checkpoint_bytes, None, "minute {minute}");
+    }
+}
