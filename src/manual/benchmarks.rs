@@ -116,8 +116,8 @@
 //! | the same with `--churn 120` | 1.07 | 0.56 | 2.28 | 1/4 |
 //! | remote write, 50,000 series, 10 samples of each in a request | 0.45 | 0.22 | 0.90 | 1/4 |
 //!
-//! With link-time optimization on the quiet machine, one system after the other, late on 2026-11-21, when everything on it took a third
-//! longer than hours before (Prometheus' queries 10.5 instead of 6.8 ms):
+//! With link-time optimization, one system after the other, late on 2026-11-21, nothing else running but an idle server of another test.
+//! The machine was slower than hours before (Prometheus' queries took 10.5 instead of 6.8 ms); single runs:
 //!
 //! | load | watchfire | Prometheus | VictoriaMetrics |
 //! |---|---|---|---|
