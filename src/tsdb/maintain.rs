@@ -2,11 +2,13 @@ use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 
 use super::archiving::Archiving;
+use super::batch::SeriesId;
 use super::budget::Pressure;
 use super::catalog::Name;
 use super::db::Db;
 use super::error::Error;
 use super::flush::Draining;
+use super::head::SERIES_PER_LOCK;
 use super::pace::Pace;
 use super::wal::DIR;
 use crate::disk;
@@ -186,12 +188,19 @@ impl Db {
     }
 
     fn sync(&self, maintenance: &mut Maintenance, done: &mut Maintained) {
-        let job = self.wal.lock().take_unsynced();
+        let (job, named) = {
+            // No commit is between its record and the head.
+            let mut wal = self.wal.lock();
+            (wal.take_unsynced(), self.head.write().take_named())
+        };
         let Some(job) = job else {
-            return;
+            return self.names_are_safe(&named);
         };
         match job.run() {
-            Ok(()) => done.synced = true,
+            Ok(()) => {
+                self.names_are_safe(&named);
+                done.synced = true;
+            }
             Err(e) => {
                 self.live.sync_failures.fetch_add(1, Ordering::Relaxed);
                 let mut wal = self.wal.lock();
@@ -203,6 +212,12 @@ impl Db {
                 maintenance.sync_lost = true;
                 done.errors.push(e);
             }
+        }
+    }
+
+    fn names_are_safe(&self, named: &[SeriesId]) {
+        for ids in named.chunks(SERIES_PER_LOCK) {
+            self.head.write().names_are_safe(ids);
         }
     }
 

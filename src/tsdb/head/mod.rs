@@ -47,7 +47,7 @@ const OUT_OF_BOUNDS_MS: i64 = 3600 * 1000;
 const WARM_SERIES: usize = 32;
 
 /// Series that are looked at under one lock.
-const SERIES_PER_LOCK: usize = 1024;
+pub(super) const SERIES_PER_LOCK: usize = 1024;
 
 /// Series and samples in memory.
 #[derive(Debug)]
@@ -72,6 +72,8 @@ pub(crate) struct Head {
     /// First and last time of all samples.
     span: Option<(i64, i64)>,
     counters: Counters,
+    /// Series that records name which no sync has covered.
+    named: Vec<SeriesId>,
     /// Series that were let go since the catalog was written.
     removed: Vec<SeriesId>,
     readers: Mutex<Readers>,
@@ -147,6 +149,7 @@ impl Head {
             sequence: 0,
             span: None,
             counters: Counters::default(),
+            named: Vec::new(),
             removed: Vec::new(),
             readers: Mutex::default(),
         }
@@ -448,15 +451,33 @@ impl Head {
         self.span = Some((min.min(ms), max.max(ms)));
     }
 
-    /// Makes sure that a series of the log exists under its number, known to be logged.
+    /// Makes sure that a series which a record names exists under its number. Later records name it again until
+    /// [`Self::names_are_safe`] says that this one stays.
     pub(crate) fn define(&mut self, id: SeriesId, labels: &Labels) {
         if self.table.get(id).is_none() {
             let pairs = self.index.acquire(labels);
             self.define_pairs(id, &pairs);
             self.restore_stored(id);
         }
-        if let Some(series) = self.table.get_mut(id) {
-            series.state.logged = true;
+        if let Some(series) = self.table.get_mut(id)
+            && !series.state.logged
+            && !std::mem::replace(&mut series.state.named, true)
+        {
+            self.named.push(id);
+        }
+    }
+
+    /// Takes the series that records have named since the last call.
+    pub(crate) fn take_named(&mut self) -> Vec<SeriesId> {
+        std::mem::take(&mut self.named)
+    }
+
+    /// Notes that a sync has covered records that name some series.
+    pub(crate) fn names_are_safe(&mut self, ids: &[SeriesId]) {
+        for id in ids {
+            if let Some(series) = self.table.get_mut(*id) {
+                series.state.logged = true;
+            }
         }
     }
 
@@ -531,6 +552,7 @@ impl Head {
     /// Forgets which series the log names: those that the catalog does not have, or all of them.
     pub(crate) fn unlog(&mut self, all: bool) {
         self.close_streams();
+        self.named.clear();
         let mut from = Some(0);
         while let Some(id) = from {
             let (ids, next) = self.table.ids_from(id, SERIES_PER_LOCK);
@@ -538,6 +560,7 @@ impl Head {
             for id in ids {
                 if let Some(series) = self.table.get_mut(id) {
                     series.state.logged &= series.state.saved && !all;
+                    series.state.named = series.state.logged;
                 }
             }
         }

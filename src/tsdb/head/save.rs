@@ -110,7 +110,8 @@ impl Head {
             let Some(series) = self.table.get_mut(id) else {
                 continue;
             };
-            if !(series.state.indexed || series.state.logged) || series.state.saved && !full {
+            let is_known = series.state.indexed || series.state.named || series.state.logged;
+            if !is_known || series.state.saved && !full {
                 continue;
             }
             series.state.saved = true;

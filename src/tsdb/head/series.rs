@@ -33,7 +33,9 @@ pub(crate) struct Series {
 /// Where a series stands between its creation and the disk.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct SeriesState {
-    /// Its labels are in the log or in the catalog.
+    /// Some record of the log has its labels, which a power cut may lose while later ones stay.
+    pub(super) named: bool,
+    /// Its labels are in the log or in the catalog to stay.
     pub(crate) logged: bool,
     /// It is in the index: a batch with it was committed.
     pub(crate) indexed: bool,

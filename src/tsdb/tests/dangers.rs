@@ -254,3 +254,41 @@ fn danger_4_no_row_needs_what_a_flush_has_cut() {
     assert_eq!(dump(&db), before);
     assert_eq!(db.recovery().damages, []);
 }
+
+#[test]
+fn danger_3_a_lost_record_that_named_series_costs_its_own_samples_alone() {
+    let names = |disk: &MemoryDisk, path: &str| -> Vec<(usize, bool)> {
+        let log = disk.read(path).unwrap();
+        let number = path.rsplit('/').next().unwrap().parse().unwrap();
+        let mut frames = Frames::new(&log, 0, number);
+        frames.next().unwrap();
+        let mut found = Vec::new();
+        let mut at = frames.offset();
+        while let Some(frame) = frames.next() {
+            let has_name = frame.payload.windows(3).any(|part| part == b"i\x011");
+            found.push((at, has_name));
+            at = frames.offset();
+        }
+        found
+    };
+    let first = "tsdb/wal/00000001";
+    let disk = MemoryDisk::new();
+    let db = open(&disk, quiet(Options::default()));
+    put(&db, &[(1, 0, 0.5)]).unwrap();
+    put(&db, &[(1, 1, 1.5)]).unwrap();
+    assert!(db.maintain(10_000).synced);
+    put(&db, &[(1, 2, 2.5)]).unwrap();
+    disk.kill();
+    let found = names(&disk, first);
+    let has_name: Vec<bool> = found.iter().map(|(_, has_name)| *has_name).collect();
+    // From the sync on the first records stay, and nobody needs to name the series again.
+    assert_eq!(has_name, [true, true, false]);
+
+    disk.flip_bit(first, (found[0].0 + 20) as u64 * 8);
+    let db = open(&disk, quiet(Options::default()));
+    assert_eq!(dump(&db).len(), 2, "{:?}", dump(&db));
+    // What another process has written may not have been synced either.
+    put(&db, &[(1, 3, 3.5)]).unwrap();
+    disk.kill();
+    assert!(names(&disk, "tsdb/wal/00000002")[0].1);
+}

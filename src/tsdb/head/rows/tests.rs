@@ -15,6 +15,7 @@ fn head() -> Head {
         let labels = Labels::from_pairs([("__name__", "m".to_owned()), ("i", i.to_string())]);
         let id = head.series_id(&labels).unwrap();
         head.define(id, &labels);
+        head.names_are_safe(&[id]);
     }
     head
 }
@@ -217,6 +218,7 @@ impl Pair {
                     for id in 0..SERIES {
                         if let Some(labels) = head.labels(id) {
                             head.define(id, &labels);
+                            head.names_are_safe(&[id]);
                         }
                     }
                 }
