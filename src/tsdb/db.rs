@@ -201,8 +201,8 @@ impl Db {
             ..Live::default()
         };
         let damaged = !recovery.damages.is_empty();
-        let replayed_any = recovery.records > 0;
-        let maintenance = Maintenance::new(now_ms, files, damaged, replayed_any, exemplars_saved);
+        let named = (recovery.records > 0).then(|| head.take_named());
+        let maintenance = Maintenance::new(now_ms, files, damaged, named, exemplars_saved);
         live.chunks.store(head.chunk_count(), Ordering::Relaxed);
         live.catalog_bytes
             .store(maintenance.catalog_bytes(), Ordering::Relaxed);

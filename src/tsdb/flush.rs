@@ -63,6 +63,8 @@ impl Db {
         self.live.volatile.fetch_sub(volatile, Ordering::Relaxed);
         maintenance.wanted = false;
         maintenance.sync_lost = false;
+        // The catalog has them.
+        self.names_are_safe(&std::mem::take(&mut maintenance.named_before));
         self.drain(maintenance);
         self.wal.lock().delete_through(sequence)?;
         Ok(bytes)

@@ -59,6 +59,8 @@ pub(super) struct Maintenance {
     pub(super) sync_lost: bool,
     /// Files of the catalog are damaged; they are kept aside when they are replaced.
     pub(super) damaged: bool,
+    /// Series that the process before named in the log, since its newest flush.
+    pub(super) named_before: Vec<SeriesId>,
     pub(super) exemplars_saved: u64,
     /// Flushes whose samples are still in memory, oldest first.
     pub(super) draining: VecDeque<Draining>,
@@ -83,9 +85,10 @@ impl Maintenance {
         now_ms: i64,
         files: Vec<(Name, u64)>,
         damaged: bool,
-        replayed: bool,
+        replayed: Option<Vec<SeriesId>>,
         exemplars_saved: u64,
     ) -> Self {
+        let has_log = replayed.is_some();
         Self {
             last_sync_ms: now_ms,
             last_checkpoint_ms: now_ms,
@@ -95,9 +98,10 @@ impl Maintenance {
             full_wanted: damaged,
             // The process before may have died after a failed sync, of which nobody knows any more: what it
             // logged is only sure to survive a power cut when it has been written again.
-            wanted: replayed,
-            sync_lost: replayed,
+            wanted: has_log,
+            sync_lost: has_log,
             damaged,
+            named_before: replayed.unwrap_or_default(),
             exemplars_saved,
             files,
             draining: VecDeque::new(),
@@ -215,7 +219,7 @@ impl Db {
         }
     }
 
-    fn names_are_safe(&self, named: &[SeriesId]) {
+    pub(super) fn names_are_safe(&self, named: &[SeriesId]) {
         for ids in named.chunks(SERIES_PER_LOCK) {
             self.head.write().names_are_safe(ids);
         }

@@ -472,11 +472,12 @@ impl Head {
         std::mem::take(&mut self.named)
     }
 
-    /// Notes that a sync has covered records that name some series.
+    /// Notes that a sync has covered records that name some series, or that the catalog has them.
     pub(crate) fn names_are_safe(&mut self, ids: &[SeriesId]) {
         for id in ids {
+            // One that has left memory since and is back is not named yet.
             if let Some(series) = self.table.get_mut(*id) {
-                series.state.logged = true;
+                series.state.logged |= series.state.named;
             }
         }
     }

@@ -292,3 +292,30 @@ fn danger_3_a_lost_record_that_named_series_costs_its_own_samples_alone() {
     disk.kill();
     assert!(names(&disk, "tsdb/wal/00000002")[0].1);
 }
+
+#[test]
+fn danger_5_no_sync_makes_names_safe_that_a_failed_one_has_lost() {
+    let disk = FaultyDisk::new(5);
+    let db = open(&disk, quiet(Options::default()));
+    put(&db, &[(1, 0, 0.5)]).unwrap();
+    disk.set_failures(0, 1000);
+    assert!(!db.maintain(10_000).synced);
+    disk.kill();
+
+    // The next process does not know of the failed sync. What it writes is synced, and no flush succeeds.
+    disk.set_failures(0, 0);
+    let db = open(&disk, quiet(Options::default()));
+    for t in 1..4 {
+        let files = disk.files();
+        files.set_capacity(Some(files.used() + 200));
+        let done = db.maintain(t * 10_000);
+        assert!(!done.synced && done.checkpoint_bytes.is_none(), "{done:?}");
+        files.set_capacity(None);
+        put(&db, &[(1, t, 1.5), (2, t, 2.5)]).unwrap();
+    }
+    disk.power_cut();
+    let db = open(&disk, quiet(Options::default()));
+    let found = dump(&db);
+    assert!(found.len() >= 4, "{found:?}");
+    assert_eq!(found.len() % 2, 0, "half a batch: {found:?}");
+}
