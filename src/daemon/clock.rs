@@ -64,6 +64,13 @@ impl Clock {
         tokio::time::sleep(self.real_duration(span)).await;
     }
 
+    /// Sleeps for so many nanoseconds of the daemon's time, and up to a millisecond longer; not at all for 0 or less.
+    pub async fn sleep_ns(&self, ns: i64) {
+        if let Ok(ns @ 1..) = u64::try_from(ns) {
+            tokio::time::sleep(Duration::from_nanos(ns) / self.factor).await;
+        }
+    }
+
     /// Sleeps until `time`; returns at once when it has passed.
     pub async fn sleep_until(&self, time: Timestamp) {
         self.sleep(time.since(self.timestamp())).await;

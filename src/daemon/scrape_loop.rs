@@ -19,7 +19,8 @@ use crate::exposition::accept_header;
 use crate::http::metrics::{Registry, Summary};
 use crate::scrape::{Counters, Target};
 use crate::scrape::{
-    Failure, Families, Features, Health, JobOptions, Page, Report, Schedule, ScrapeLoop,
+    Failure, Families, Features, Health, JobOptions, Page, Place, Places, Report, Schedule,
+    ScrapeLoop,
 };
 use crate::storage::Storage;
 use crate::time::{Span, Timestamp, WallTime};
@@ -31,8 +32,8 @@ pub struct Shared {
     pub store: Arc<dyn Storage>,
     /// The clock.
     pub clock: Clock,
-    /// Spreads this server's scrapes.
-    pub seed: u64,
+    /// Where in their intervals targets are scraped.
+    pub places: Arc<Places>,
     /// What `--enable-feature` says.
     pub features: Features,
     /// What happened in all scrapes.
@@ -48,7 +49,7 @@ pub struct Shared {
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Shared")
-            .field("seed", &self.seed)
+            .field("places", &self.places)
             .finish_non_exhaustive()
     }
 }
@@ -92,20 +93,16 @@ pub struct Status {
     pub metadata: Arc<Families>,
 }
 
-/// Scrapes one target until it is told to stop.
+/// Scrapes one target, at its place, until it is told to stop.
 pub async fn run(
     target: Arc<Target>,
+    place: Place,
     shared: Shared,
     mut orders: watch::Receiver<Orders>,
     status: Arc<Mutex<Status>>,
 ) {
     let options = Arc::clone(&orders.borrow_and_update().options);
-    let mut schedule = Schedule::new(
-        shared.clock.now(),
-        target.interval,
-        target.hash,
-        shared.seed,
-    );
+    let mut schedule = Schedule::new(shared.clock.now(), &place);
     let mut scraping = begin(&target, &options, &shared);
     let mut question = Question::new(&target, &options, &shared.clock);
     let intervals = shared.metrics.summary_with(
@@ -159,6 +156,9 @@ pub async fn run(
     }
 }
 
+/// The clocks of the timers and of the wall may be this far apart after a sleep, in nanoseconds.
+const CLOCKS_APART_NS: i64 = 100_000_000;
+
 fn begin(target: &Arc<Target>, options: &Arc<JobOptions>, shared: &Shared) -> ScrapeLoop {
     ScrapeLoop::new(
         Arc::clone(target),
@@ -176,13 +176,14 @@ async fn abandoned(mut orders: watch::Receiver<Orders>) {
     }
 }
 
-/// Sleeps until just after `due`, so that the scrape lies within its slot.
+/// Sleeps until `due`, or just after, so that the scrape lies within its slot.
 async fn sleep_until(clock: &Clock, due: WallTime) {
-    let wait = due.as_ns().saturating_sub(clock.now().as_ns());
-    if wait > 0 {
-        clock
-            .sleep(Span::from_ms(wait.div_euclid(1_000_000) + 1))
-            .await;
+    let left = || due.as_ns().saturating_sub(clock.now().as_ns());
+    clock.sleep_ns(left()).await;
+    // The clock on the wall may go a little slower than that of the timers. If it was put back, nobody waits for it.
+    let rest = left();
+    if rest < CLOCKS_APART_NS {
+        clock.sleep_ns(rest).await;
     }
 }
 

@@ -29,7 +29,7 @@ use crate::model::Alert;
 use crate::promql::engine::{Engine, EngineOptions};
 use crate::promql::parser::ParseOptions;
 use crate::rules::RestoreOptions;
-use crate::scrape::{Counters, Features};
+use crate::scrape::{Counters, Features, Places};
 use crate::storage::Storage;
 use crate::text::regex::Regex;
 use crate::tsdb::{Db, Pressure, Progress};
@@ -270,7 +270,7 @@ fn scrape_shared(options: &Options, storage: &Arc<dyn Storage>, metrics: &Regist
     Shared {
         store: Arc::clone(storage),
         clock: options.clock,
-        seed: seed(),
+        places: Arc::new(Places::new(seed())),
         features: Features {
             type_and_unit_labels: feature("type-and-unit-labels"),
             start_timestamps: feature("st-storage"),

@@ -309,9 +309,10 @@ impl Running {
     fn start(target: Arc<Target>, orders: Orders, shared: Shared) -> Self {
         let (orders, told) = watch::channel(orders);
         let status = Arc::default();
-        let (key, lanes) = (target.hash, Arc::clone(&shared.lanes));
-        let scraping = scrape_loop::run(target, shared, told, Arc::clone(&status));
-        let task = lanes.spawn(key, scraping);
+        let place = shared.places.take(target.interval, target.hash);
+        let (lane, lanes) = (place.lane(), Arc::clone(&shared.lanes));
+        let scraping = scrape_loop::run(target, place, shared, told, Arc::clone(&status));
+        let task = lanes.spawn(lane, scraping);
         Self {
             orders,
             status,

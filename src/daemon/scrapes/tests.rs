@@ -16,7 +16,7 @@ use crate::http::metrics::Registry;
 use crate::http::state::TargetView;
 use crate::model::Matcher;
 use crate::relabel::Rule;
-use crate::scrape::{Counters, Features};
+use crate::scrape::{Counters, Features, Places};
 use crate::storage::reference::{Order, ReferenceStorage};
 use crate::storage::{SelectHints, Storage};
 use crate::time::Span;
@@ -156,7 +156,7 @@ fn scrapes() -> (Scrapes, Arc<ReferenceStorage>) {
     let shared = Shared {
         store: Arc::clone(&store) as Arc<dyn Storage>,
         clock: Clock::real(),
-        seed: 0,
+        places: Arc::new(Places::new(0)),
         features: Features::default(),
         counters: Arc::new(Counters::default()),
         lanes: Arc::new(Lanes::new(2)),

@@ -13,7 +13,7 @@
 //! | what pages become: label conflicts, timestamps, staleness, limits, content types, gzip, histograms, exemplars, metadata | same as a Prometheus 3.5.3 on the same pages | `tests/peers/scrape_edges.rs` |
 //! | targets that mean harm: endless, huge, slow, lying, packed, resetting | cost their own scrapes and bounded memory | `tests/program/hostile.rs` |
 //! | targets: discovered labels, defaults, errors, hash, URL | same | `scrape::target` |
-//! | spreading over the interval, alignment to 2 ms | same formula; the slot is the planned time, not the moment of the first scrape | `scrape::schedule` |
+//! | spreading over the interval, alignment to 2 ms | same formula, of the host's name without the external labels; up to eight targets whose places lie in the same 50 ms (a twentieth of the interval, if that is less) share the first; the slot is the planned time, not the moment of the first scrape | `scrape::place`, `scrape::schedule` |
 //! | limits of samples, labels, name and value lengths, buckets, body size, targets | same | `scrape::tests`, `daemon::scrapes` |
 //! | report series, `extra_scrape_metrics` | same | `scrape::tests` |
 //! | staleness: series gone, failed scrape, target gone, `track_timestamps_staleness` | same, but see below | `scrape::tests`, `daemon::scrapes` |
