@@ -59,7 +59,8 @@ pub(super) struct Maintenance {
     pub(super) sync_lost: bool,
     /// Files of the catalog are damaged; they are kept aside when they are replaced.
     pub(super) damaged: bool,
-    /// Series that the process before named in the log, since its newest flush.
+    /// Series that the process before named in the log, since its newest flush; a record of this process that names
+    /// them again makes them safe earlier.
     pub(super) named_before: Vec<SeriesId>,
     pub(super) exemplars_saved: u64,
     /// Flushes whose samples are still in memory, oldest first.

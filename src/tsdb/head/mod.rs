@@ -461,13 +461,14 @@ impl Head {
         }
         if let Some(series) = self.table.get_mut(id)
             && !series.state.logged
-            && !std::mem::replace(&mut series.state.named, true)
         {
+            series.state.named = true;
+            // Also where an earlier record names it: no sync may ever cover that one.
             self.named.push(id);
         }
     }
 
-    /// Takes the series that records have named since the last call.
+    /// Takes the series that records have named since the last call, some of them twice.
     pub(crate) fn take_named(&mut self) -> Vec<SeriesId> {
         std::mem::take(&mut self.named)
     }
