@@ -65,5 +65,6 @@ targets! { targets;
     rule_template: "template.txt", 1/2;
     remote_write: "exposition.txt", 1/1;
     target_file: "target_file.txt", 1/2;
+    http_answer: "http_answer.txt", 1/1;
     write_ahead_log: "wal.txt", 1/40;
 }

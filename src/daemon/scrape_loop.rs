@@ -101,10 +101,10 @@ pub async fn run(
     mut orders: watch::Receiver<Orders>,
     status: Arc<Mutex<Status>>,
 ) {
-    let options = Arc::clone(&orders.borrow_and_update().options);
+    let mut now = orders.borrow_and_update().clone();
     let mut schedule = Schedule::new(shared.clock.now(), &place);
-    let mut scraping = begin(&target, &options, &shared);
-    let mut question = Question::new(&target, &options, &shared.clock);
+    let mut scraping = begin(&target, &now, &shared);
+    let mut question = Question::new(&target, &now, &shared.clock);
     let intervals = shared.metrics.summary_with(
         "prometheus_target_interval_length_seconds",
         "Actual intervals between scrapes.",
@@ -112,8 +112,12 @@ pub async fn run(
         &[("interval", &target.interval.to_string())],
     );
     let mut last_began: Option<WallTime> = None;
+    let mut is_news = false;
     loop {
-        let now = orders.borrow_and_update().clone();
+        let is_new = std::mem::take(&mut is_news);
+        if is_new {
+            now = orders.borrow_and_update().clone();
+        }
         match now.course {
             Course::On => {}
             Course::Abandon => return,
@@ -122,22 +126,23 @@ pub async fn run(
                 return;
             }
         }
-        if !scraping.reload(&now.options) {
-            let old = std::mem::replace(&mut scraping, begin(&target, &now.options, &shared));
-            // Series that exist under the old options alone end as if the target had gone.
-            let ended = retire(old, schedule.clone(), shared.clone(), orders.clone());
-            tokio::spawn(ended);
+        if is_new {
+            if !scraping.reload(&now.options) {
+                let old = std::mem::replace(&mut scraping, begin(&target, &now, &shared));
+                // Series that exist under the old options alone end as if the target had gone.
+                let ended = retire(old, schedule.clone(), shared.clone(), orders.clone());
+                tokio::spawn(ended);
+            }
+            scraping.set_forced_error(now.forced_error.clone());
+            question = Question::new(&target, &now, &shared.clock);
         }
-        if !Arc::ptr_eq(&question.options, &now.options) {
-            question = Question::new(&target, &now.options, &shared.clock);
-        }
-        scraping.set_forced_error(now.forced_error.clone());
         tokio::select! {
             biased;
             changed = orders.changed() => {
                 if changed.is_err() {
                     return;
                 }
+                is_news = true;
                 continue;
             }
             () = sleep_until(&shared.clock, schedule.due()) => {}
@@ -146,34 +151,46 @@ pub async fn run(
         if let Some(last) = last_began.replace(began) {
             intervals.observe((began.as_ns() - last.as_ns()) as f64 / 1e9);
         }
-        let at = schedule.begin(began);
+        let turn = Turn {
+            began,
+            at: schedule.begin(began),
+            question: &question,
+        };
         // The daemon's end cuts a fetch short; a reload waits for it.
         let scraped = tokio::select! {
-            scraped = scrape(scraping, at, &question, &now, &shared, &status) => scraped,
-            () = abandoned(orders.clone()) => return,
+            biased;
+            scraped = scrape(scraping, turn, &shared, &status) => scraped,
+            () = abandoned(&mut orders, &mut is_news) => return,
         };
-        scraping = scraped.unwrap_or_else(|| begin(&target, &now.options, &shared));
+        scraping = scraped.unwrap_or_else(|| begin(&target, &now, &shared));
     }
 }
 
 /// The clocks of the timers and of the wall may be this far apart after a sleep, in nanoseconds.
 const CLOCKS_APART_NS: i64 = 100_000_000;
 
-fn begin(target: &Arc<Target>, options: &Arc<JobOptions>, shared: &Shared) -> ScrapeLoop {
-    ScrapeLoop::new(
+/// It lies apart, so that it need not move whenever the task does.
+fn begin(target: &Arc<Target>, orders: &Orders, shared: &Shared) -> Box<ScrapeLoop> {
+    let mut scraping = Box::new(ScrapeLoop::new(
         Arc::clone(target),
-        Arc::clone(options),
+        Arc::clone(&orders.options),
         shared.features,
         Arc::clone(&shared.counters),
-    )
+    ));
+    scraping.set_forced_error(orders.forced_error.clone());
+    scraping
 }
 
-async fn abandoned(mut orders: watch::Receiver<Orders>) {
-    let gone = |orders: &Orders| orders.course == Course::Abandon;
-    if orders.wait_for(gone).await.is_err() {
-        // Nobody gives orders any more, so nobody can stop what goes on.
-        std::future::pending::<()>().await;
+/// Waits for the daemon's end; other orders set `is_news`.
+async fn abandoned(orders: &mut watch::Receiver<Orders>, is_news: &mut bool) {
+    while orders.changed().await.is_ok() {
+        *is_news = true;
+        if orders.borrow().course == Course::Abandon {
+            return;
+        }
     }
+    // Nobody gives orders any more, so nobody can stop what goes on.
+    std::future::pending::<()>().await;
 }
 
 /// Sleeps until `due`, or just after, so that the scrape lies within its slot.
@@ -187,23 +204,27 @@ async fn sleep_until(clock: &Clock, due: WallTime) {
     }
 }
 
+/// One scrape.
+struct Turn<'t> {
+    began: WallTime,
+    at: Timestamp,
+    question: &'t Question,
+}
+
 /// Fetches and hands over. `None` when the task that takes the page was lost.
 async fn scrape(
-    mut scraping: ScrapeLoop,
-    at: Timestamp,
-    question: &Question,
-    orders: &Orders,
+    mut scraping: Box<ScrapeLoop>,
+    turn: Turn<'_>,
     shared: &Shared,
     status: &Arc<Mutex<Status>>,
-) -> Option<ScrapeLoop> {
-    let began = shared.clock.now();
+) -> Option<Box<ScrapeLoop>> {
     let started = Instant::now();
     let fetched = match scraping.forced_error() {
         Some(error) => Err(Failure::Other(error.to_owned())),
-        None => fetch(question, &orders.client).await,
+        None => turn.question.ask().await,
     };
     let bytes = fetched.as_ref().map_or(0, Response::unpacked_bytes);
-    let store = Arc::clone(&shared.store);
+    let (at, store) = (turn.at, Arc::clone(&shared.store));
     let take = move || {
         let report = take(&mut scraping, at, &fetched, started, &*store);
         (scraping, report)
@@ -236,7 +257,7 @@ async fn scrape(
     *status.lock() = Status {
         health: report.health(),
         last_error: report.error.unwrap_or_default(),
-        last_scrape: Some(began),
+        last_scrape: Some(turn.began),
         last_duration: started.elapsed(),
         metadata,
     };
@@ -289,14 +310,15 @@ fn failure(why: &Error) -> Failure {
     }
 }
 
-/// What a target is asked, made anew when its options change.
+/// What a target is asked, made anew when there are new orders.
 struct Question {
-    options: Arc<JobOptions>,
+    client: Client,
     asked: Result<Prepared, Failure>,
 }
 
 impl Question {
-    fn new(target: &Target, options: &Arc<JobOptions>, clock: &Clock) -> Self {
+    fn new(target: &Target, orders: &Orders, clock: &Clock) -> Self {
+        let options = &orders.options;
         let mut request = Request::get(&target.url, clock.real_duration(target.timeout));
         request.body_limit = options.body_size_limit;
         request.gzip = options.enable_compression;
@@ -321,18 +343,18 @@ impl Question {
                 .insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
         Self {
-            options: Arc::clone(options),
-            asked: request.prepare().map_err(|why| failure(&why)),
+            asked: orders.client.prepare(request).map_err(|why| failure(&why)),
+            client: orders.client.clone(),
         }
     }
-}
 
-async fn fetch(question: &Question, client: &Client) -> Result<Response, Failure> {
-    let asked = question.asked.as_ref().map_err(Clone::clone)?;
-    match client.send_prepared(asked).await {
-        Ok(answer) if answer.status == http::StatusCode::OK => Ok(answer),
-        Ok(answer) => Err(Failure::status(&answer.status_text())),
-        Err(why) => Err(failure(&why)),
+    async fn ask(&self) -> Result<Response, Failure> {
+        let asked = self.asked.as_ref().map_err(Clone::clone)?;
+        match self.client.send_prepared(asked).await {
+            Ok(answer) if answer.status == http::StatusCode::OK => Ok(answer),
+            Ok(answer) => Err(Failure::status(&answer.status_text())),
+            Err(why) => Err(failure(&why)),
+        }
     }
 }
 
@@ -394,11 +416,16 @@ fn append_line(path: &Path, line: &str) {
 /// compat: the markers carry the time of the scrape that would have been next and are written two
 /// intervals and a tenth later, when a target that only moved has been scraped elsewhere.
 async fn retire(
-    mut scraping: ScrapeLoop,
+    mut scraping: Box<ScrapeLoop>,
     mut schedule: Schedule,
     shared: Shared,
-    orders: watch::Receiver<Orders>,
+    mut orders: watch::Receiver<Orders>,
 ) {
+    let mut is_news = false;
+    // What changed before is known.
+    if orders.borrow_and_update().course == Course::Abandon {
+        return;
+    }
     let interval = scraping.target().interval;
     let wait = async {
         sleep_until(&shared.clock, schedule.due()).await;
@@ -412,7 +439,7 @@ async fn retire(
     };
     let at = tokio::select! {
         at = wait => at,
-        () = abandoned(orders) => return,
+        () = abandoned(&mut orders, &mut is_news) => return,
     };
     let store = Arc::clone(&shared.store);
     let ended = tokio::task::spawn_blocking(move || scraping.on_end(at, &*store)).await;

@@ -5,7 +5,8 @@
 //! | need | library | why this one |
 //! |---|---|---|
 //! | async runtime | tokio | the ground that hyper and rustls bindings stand on |
-//! | HTTP | hyper, hyper-util; axum for the server's routes | one connection per target under our control, body caps while streaming |
+//! | HTTP | hyper, hyper-util; axum for the server's routes | the server, HTTP/2 and proxy tunnels of the client, and the oracle that tests hold our HTTP/1.1 against |
+//! | HTTP/1.1 to targets and receivers | httparse | hyper's parser of heads, on which hyper stands as well; the exchange around it is ours (`daemon::net::http1`), because hyper's task, channels and buffers for each request were a tenth of what a scrape costs |
 //! | TLS | rustls with ring, tokio-rustls, webpki-roots, rustls-native-certs | no OpenSSL; ring builds with gcc alone; one provider, installed once |
 //! | certificates | x509-parser | alternative names and validity, which rustls keeps to itself |
 //! | SOCKS5 | hyper-util (`client-proxy`) | the handshake of a kept library that is there anyway |

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use watchfire::alerting::matchers::{Syntax, parse_matchers};
 use watchfire::codec::prompb;
 use watchfire::config::{MemoryFiles, alertmanager, prometheus};
+use watchfire::daemon::net::http1;
 use watchfire::discovery;
 use watchfire::disk::Disk;
 use watchfire::disk::memory::MemoryDisk;
@@ -183,4 +184,19 @@ pub fn write_ahead_log(input: &[u8]) {
     assert!(changed > 0, "there is no log to change");
     let db = Db::open(disk, Options::default(), 0).unwrap();
     write(&db, 100);
+}
+
+/// The first byte says where the answer is cut, which must not matter.
+pub fn http_answer(input: &[u8]) {
+    let Some((cut, answer)) = input.split_first() else {
+        return;
+    };
+    let told = |read: Result<(http::StatusCode, Vec<u8>), watchfire::daemon::net::Error>| {
+        read.map_err(|why| why.to_string())
+    };
+    let whole = told(http1::read_answer(answer, b""));
+    let (first, second) = answer.split_at(usize::from(*cut) * answer.len() / 256);
+    let cut = told(http1::read_answer(first, second));
+    // What is torn anyway may be refused for the one or the other.
+    assert!(whole == cut || (whole.is_err() && cut.is_err()));
 }

@@ -102,6 +102,17 @@ impl Credentials {
         })
     }
 
+    /// Whether they are the same each time and nobody must be asked for them.
+    pub(super) fn are_fixed(&self) -> bool {
+        let is_fixed = |source: &SecretSource| !matches!(source, SecretSource::File(_));
+        let basic = self.options.basic_auth.iter();
+        let other = self.options.authorization.iter();
+        self.tokens.is_none()
+            && basic.flat_map(|b| [&b.username, &b.password]).all(is_fixed)
+            && other.map(|a| &a.credentials).all(is_fixed)
+            && self.options.http_headers.iter().all(|h| h.files.is_empty())
+    }
+
     /// Adds headers to a request for the host that was configured. A request that a redirect sent
     /// elsewhere must not get any: what is configured is meant for nobody else.
     pub(super) async fn apply(

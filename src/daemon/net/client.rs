@@ -1,200 +1,82 @@
+//! Sends requests and follows where they lead.
+
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use bytes::Bytes;
-use http::response::Parts;
+use futures_util::FutureExt as _;
 use http_body_util::Full;
-use hyper::body::Incoming;
 use hyper::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST,
-    HeaderMap, HeaderValue, LOCATION, PROXY_AUTHORIZATION, USER_AGENT,
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue,
+    PROXY_AUTHORIZATION, USER_AGENT,
 };
 use hyper::{Method, StatusCode, Uri};
-use parking_lot::Mutex;
 use tokio::time::{Instant, timeout_at};
-use url::Url;
+use url::{Position, Url};
 
+use super::Error;
 use super::auth::Credentials;
-use super::connect::{self, Resting, Sender, protocol};
+use super::body::{self, Incoming};
+use super::connect::{self, Connection, Http2, protocol};
 use super::dial::authority;
 use super::error::io_text;
+use super::http1::{self, Failure, Fields, Message, Opening};
+use super::pool::{Pool, Way};
 use super::proxy::{Proxies, is_socks};
+use super::request::{Fixed, Prepared, Request};
+use super::response::{Response, body_limit};
 use super::tls::{self, Tls};
-use super::{BODY_LIMIT_DEFAULT, Error, body, gzip};
 use crate::daemon::open_files::Seat;
 use crate::model::http_client::ClientOptions;
 
 /// How many redirects are followed.
 const REDIRECTS_MAX: usize = 10;
-/// Idle connections that a pool keeps, over all hosts.
-const IDLE_MAX: usize = 16;
-/// How long an idle connection is kept; a little under the five minutes of upstream's scrapes.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(290);
-
-/// One request.
-#[derive(Debug, Clone)]
-pub struct Request {
-    /// The method.
-    pub method: Method,
-    /// The address, with scheme http or https. Credentials in it are used as basic authentication.
-    pub url: String,
-    /// Headers; `User-Agent` is filled in when absent.
-    pub headers: HeaderMap,
-    /// The body, sent with its length.
-    pub body: Bytes,
-    /// From now until the last byte of the body, redirects and tokens included.
-    pub timeout: Duration,
-    /// An answer of this many bytes (unpacked) or more is an error; 0 for [`BODY_LIMIT_DEFAULT`].
-    pub body_limit: u64,
-    /// Whether an answer counts as soon as its head is there: of a body that is too large, too slow (it has
-    /// half of the time that is left), torn or badly packed, what was read is taken.
-    pub head_counts: bool,
-    /// Whether gzip is offered. compat: an answer that is packed all the same is unpacked.
-    pub gzip: bool,
-    /// Whether an answer that came packed may be handed over packed, so that the caller can unpack it where and into
-    /// what it likes; [`Response::packed`] tells.
-    pub keep_packed: bool,
-}
-
-impl Request {
-    /// A GET without body and headers.
-    pub fn get(url: impl Into<String>, timeout: Duration) -> Self {
-        Self {
-            method: Method::GET,
-            url: url.into(),
-            headers: HeaderMap::new(),
-            body: Bytes::new(),
-            timeout,
-            body_limit: 0,
-            head_counts: false,
-            gzip: false,
-            keep_packed: false,
-        }
-    }
-
-    /// Reads the address.
-    pub fn prepare(self) -> Result<Prepared, Error> {
-        let url = Url::parse(&self.url).map_err(|e| Error::Url(format!("{:?}: {e}", self.url)))?;
-        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-            return Err(Error::Url(format!(
-                "unsupported protocol scheme {:?}",
-                url.scheme()
-            )));
-        }
-        Ok(Prepared { request: self, url })
-    }
-
-    /// A POST of `body`.
-    pub fn post(
-        url: impl Into<String>,
-        content_type: &'static str,
-        body: impl Into<Bytes>,
-        timeout: Duration,
-    ) -> Self {
-        let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        Self {
-            method: Method::POST,
-            headers,
-            body: body.into(),
-            ..Self::get(url, timeout)
-        }
-    }
-}
-
-/// A request whose address is known to be good.
-#[derive(Debug, Clone)]
-pub struct Prepared {
-    request: Request,
-    url: Url,
-}
-
-/// One answer, read to its end.
-#[derive(Debug, Clone)]
-pub struct Response {
-    /// The status, which may be an error status.
-    pub status: StatusCode,
-    /// The headers.
-    pub headers: HeaderMap,
-    /// The body, unpacked unless [`Self::packed`].
-    pub body: Bytes,
-    /// Whether the body is gzip still; only where [`Request::keep_packed`]. [`Self::unpack`] unpacks it.
-    pub packed: bool,
-    /// The bytes of the body as they came over the wire, when the peer said.
-    pub wire_bytes: Option<u64>,
-    /// Whether the body is all of it; false only where [`Request::head_counts`].
-    pub whole: bool,
-}
-
-impl Response {
-    /// A header's value if it is text; empty when absent.
-    pub fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .and_then(|v| v.to_str().ok())
-            .unwrap_or_default()
-    }
-
-    /// The body unpacked, if need be in the memory of `buffer`, whose content is of no account. An answer of `limit` bytes
-    /// or more is an error; 0 for [`BODY_LIMIT_DEFAULT`].
-    pub fn unpack<'b>(&'b self, limit: u64, buffer: &'b mut Vec<u8>) -> Result<&'b [u8], Error> {
-        if self.packed {
-            gzip::unpack(&self.body, body_limit(limit), buffer)
-        } else {
-            Ok(&self.body)
-        }
-    }
-
-    /// How large the body says that it is when it is unpacked.
-    pub fn unpacked_bytes(&self) -> usize {
-        let claimed = self.packed.then(|| gzip::claimed_bytes(&self.body));
-        claimed.flatten().unwrap_or(self.body.len())
-    }
-
-    /// Status as Go prints it, `404 Not Found`.
-    pub fn status_text(&self) -> String {
-        format!(
-            "{} {}",
-            self.status.as_u16(),
-            self.status.canonical_reason().unwrap_or_default()
-        )
-        .trim_end()
-        .to_owned()
-    }
-}
 
 /// An HTTP client with one set of options. Clones share connections, TLS state and tokens.
 #[derive(Debug, Clone)]
 pub struct Client {
     shared: Arc<Shared>,
-    pool: Arc<Mutex<Vec<Idle>>>,
+    pool: Arc<Pool>,
     /// It leaves files to others when targets are many.
     is_of_target: bool,
 }
 
+/// What clients with the same options share.
 #[derive(Debug)]
-struct Shared {
+pub(super) struct Shared {
     options: ClientOptions,
     credentials: Credentials,
     proxies: Proxies,
     tls: Tls,
 }
 
-struct Idle {
-    key: String,
-    connection: Resting,
-    since: Instant,
-    seat: Seat,
+/// One request to one host, which may be a step of a longer way.
+#[derive(Clone, Copy)]
+struct Step<'s> {
+    request: &'s Request,
+    url: &'s Url,
+    /// Whether the host is the one that the options are meant for.
+    at_home: bool,
+    fixed: Option<&'s Fixed>,
+    deadline: Instant,
+    /// Is told when the request goes out.
+    sent: &'s AtomicBool,
 }
 
-impl std::fmt::Debug for Idle {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Idle")
-            .field("key", &self.key)
-            .finish_non_exhaustive()
-    }
+/// An answer whose body is still on the wire.
+struct Answer {
+    status: StatusCode,
+    fields: Fields,
+    incoming: Incoming,
+    used: Used,
+}
+
+/// The connection that an answer comes over.
+struct Used {
+    way: Way,
+    seat: Seat,
+    http2: Option<Http2>,
 }
 
 impl Client {
@@ -225,7 +107,14 @@ impl Client {
 
     /// Sends a request and reads the answer to its end.
     pub async fn send(&self, request: Request) -> Result<Response, Error> {
-        self.send_prepared(&request.prepare()?).await
+        self.send_prepared(&Prepared::new(request)?).await
+    }
+
+    /// Makes ready what [`Self::send_prepared`] sends again and again.
+    pub fn prepare(&self, request: Request) -> Result<Prepared, Error> {
+        let mut prepared = Prepared::new(request)?;
+        prepared.fixed = self.shared.fixed(&prepared);
+        Ok(prepared)
     }
 
     /// [`Self::send`] of what is sent again and again.
@@ -255,32 +144,35 @@ impl Client {
         deadline: Instant,
         sent: &AtomicBool,
     ) -> Result<Response, Error> {
-        let home = &prepared.url;
-        let mut request = Cow::Borrowed(&prepared.request);
-        let mut url = Cow::Borrowed(home);
+        let fixed = prepared.fixed.as_ref();
+        let step = Step {
+            request: &prepared.request,
+            url: &prepared.url,
+            at_home: true,
+            fixed: fixed.filter(|fixed| Arc::ptr_eq(&fixed.owner, &self.shared)),
+            deadline,
+            sent,
+        };
+        let answer = self.exchange(step).await?;
+        match self.redirect_target(&prepared.url, &answer) {
+            None => self.read(&prepared.request, answer, deadline).await,
+            // It is rare, and each target's task would hold the room for it all the time.
+            Some(next) => Box::pin(self.redirected(step, answer, next?)).await,
+        }
+    }
+
+    /// Goes on where the `answer` to the first step points.
+    async fn redirected(
+        &self,
+        first: Step<'_>,
+        mut answer: Answer,
+        mut url: Url,
+    ) -> Result<Response, Error> {
+        let mut request = Cow::Borrowed(first.request);
         let mut at_home = true;
-        for hop in 0..=REDIRECTS_MAX {
-            // compat: who was sent away once gets no secrets any more, even when sent back.
-            at_home = at_home && is_at_home(home, &url);
-            if !at_home {
-                for secret in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
-                    request.to_mut().headers.remove(secret);
-                }
-            }
-            let response = self
-                .exchange(&request, &url, at_home, deadline, sent)
-                .await?;
-            let status = response.status();
-            let next = redirect_target(&url, &response);
-            let Some(next) = next.filter(|_| self.shared.options.follow_redirects) else {
-                return self.read(&request, response, deadline).await;
-            };
-            if hop == REDIRECTS_MAX {
-                break;
-            }
-            url = Cow::Owned(next?);
+        for _ in 0..REDIRECTS_MAX {
             if !matches!(
-                status,
+                answer.status,
                 StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT
             ) && request.method != Method::HEAD
                 && request.method != Method::GET
@@ -291,75 +183,102 @@ impl Client {
                 request.headers.remove(CONTENT_TYPE);
                 request.headers.remove(CONTENT_ENCODING);
             }
+            // compat: who was sent away once gets no secrets any more, even when sent back.
+            at_home = at_home && is_at_home(first.url, &url);
+            if !at_home {
+                for secret in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
+                    request.to_mut().headers.remove(secret);
+                }
+            }
+            let step = Step {
+                request: &request,
+                url: &url,
+                at_home,
+                fixed: None,
+                ..first
+            };
+            answer = self.exchange(step).await?;
+            let Some(next) = self.redirect_target(&url, &answer) else {
+                return self.read(&request, answer, first.deadline).await;
+            };
+            url = next?;
         }
         Err(Error::Redirect(format!(
             "stopped after {REDIRECTS_MAX} redirects"
         )))
     }
 
+    /// Where an answer sends us; none when it is no redirect, or none are followed.
+    fn redirect_target(&self, url: &Url, answer: &Answer) -> Option<Result<Url, Error>> {
+        let sends_on = matches!(answer.status.as_u16(), 301 | 302 | 303 | 307 | 308);
+        if !sends_on || !self.shared.options.follow_redirects {
+            return None;
+        }
+        let location = answer.fields.get("location")?;
+        let next = http1::text(location).and_then(|text| url.join(text).ok());
+        let next = next.filter(|next| matches!(next.scheme(), "http" | "https"));
+        Some(next.ok_or_else(|| {
+            let location = String::from_utf8_lossy(location);
+            Error::Redirect(format!("failed to parse Location header {location:?}"))
+        }))
+    }
+
     /// Sends one request over a kept or a new connection; a kept one that turns out dead is replaced once.
-    async fn exchange(
-        &self,
-        request: &Request,
-        url: &Url,
-        at_home: bool,
-        deadline: Instant,
-        sent: &AtomicBool,
-    ) -> Result<Answer, Error> {
-        let proxy = self.shared.proxies.select(url);
+    async fn exchange(&self, step: Step<'_>) -> Result<Answer, Error> {
+        let shared = &*self.shared;
+        let proxy = shared.proxies.select(step.url);
         let secure = |url: &Url| url.scheme() == "https";
-        let generation = if secure(url) || proxy.is_some_and(secure) {
-            self.shared.tls.config().await?.1
+        let generation = if secure(step.url) || proxy.is_some_and(secure) {
+            shared.tls.config().await?.1
         } else {
             0
         };
-        let key = format!(
-            "{}://{} {} {generation}",
-            url.scheme(),
-            authority(url),
-            proxy.map_or("", Url::as_str)
-        );
-        let mut headers = request.headers.clone();
-        let credentials = &self.shared.credentials;
-        if at_home {
-            credentials.apply(&mut headers, deadline).await?;
-        }
-        finish_headers(&mut headers, request, url, at_home);
-        let absolute = url.scheme() == "http" && proxy.is_some_and(|proxy| !is_socks(proxy));
-        if absolute && let Some(value) = proxy.and_then(connect::proxy_authorization) {
-            headers.insert(PROXY_AUTHORIZATION, value);
-        }
+        let (to, made) = if let Some(fixed) = step.fixed {
+            (Arc::clone(&fixed.to), Made::Opening(&fixed.opening))
+        } else {
+            let headers = shared.headers(step.request, step.url, step.at_home, step.deadline);
+            (way_to(step.url, proxy), Made::Headers(headers.await?))
+        };
+        let way = Way { to, generation };
         let mut retry = true;
         loop {
-            let (mut sender, seat, kept) = if let Some((sender, seat)) = self.take(&key).await {
-                (sender, seat, true)
+            let idle = self.pool.take(&way).await;
+            let kept = idle.is_some();
+            let (connection, seat) = if let Some(idle) = idle {
+                idle
             } else {
-                let seat = self.seat(url)?;
-                let (options, tls) = (&self.shared.options.proxy, &self.shared.tls);
+                let seat = self.seat(step.url)?;
+                let (options, tls) = (&shared.options.proxy, &shared.tls);
                 // It is rare, and each target's task would hold the room for it all the time.
-                let opening = Box::pin(connect::open(url, proxy, options, tls));
-                (opening.await?, seat, false)
+                let opened = Box::pin(connect::open(step.url, proxy, options, tls));
+                (opened.await?, seat)
             };
-            let message = message(request, url, headers.clone(), &sender, absolute)?;
-            sent.store(true, Ordering::Relaxed);
-            match sender.send(message).await {
-                Ok(response) => {
-                    if at_home && response.status() == StatusCode::UNAUTHORIZED {
-                        credentials.refused(&headers).await;
+            let used = Used {
+                way: way.clone(),
+                seat,
+                http2: None,
+            };
+            let failure = match shared.ask(step, &made, connection, used).await? {
+                Ok(answer) => {
+                    if step.at_home
+                        && answer.status == StatusCode::UNAUTHORIZED
+                        && let Made::Headers(headers) = &made
+                    {
+                        shared.credentials.refused(headers).await;
                     }
-                    let used = Used { sender, seat, key };
-                    return Ok(Answer { response, used });
+                    return Ok(answer);
                 }
-                Err(e) => {
-                    let replayable = e.is_canceled()
-                        || matches!(request.method, Method::GET | Method::HEAD | Method::PUT);
-                    if kept && retry && replayable {
-                        retry = false;
-                        continue;
-                    }
-                    return Err(protocol(&e));
-                }
+                Err(failure) => failure,
+            };
+            let replayable = failure.nothing_sent
+                || matches!(
+                    step.request.method,
+                    Method::GET | Method::HEAD | Method::PUT
+                );
+            if !(kept && retry && replayable) {
+                return Err(failure.error);
             }
+            retry = false;
         }
     }
 
@@ -373,129 +292,234 @@ impl Client {
         })
     }
 
-    async fn take(&self, key: &str) -> Option<(Sender, Seat)> {
-        loop {
-            let idle = {
-                let mut pool = self.pool.lock();
-                pool.retain(|idle| {
-                    !idle.connection.is_closed() && idle.since.elapsed() < IDLE_TIMEOUT
-                });
-                let at = pool.iter().position(|idle| idle.key == key)?;
-                pool.swap_remove(at)
-            };
-            if let Resting::Http2(h2) = &idle.connection {
-                // One connection serves many requests at once.
-                let h2 = Resting::Http2(h2.clone());
-                self.put(idle.key, h2, Seat::take());
-            }
-            if let Some(sender) = idle.connection.wake().await {
-                return Some((sender, idle.seat));
-            }
-        }
-    }
-
-    fn put(&self, key: String, connection: Resting, seat: Seat) {
-        let mut pool = self.pool.lock();
-        let is_there = pool.iter().any(|idle| idle.key == key);
-        if matches!(connection, Resting::Http2(_)) && is_there {
-            return;
-        }
-        if pool.len() >= IDLE_MAX {
-            pool.remove(0);
-        }
-        pool.push(Idle {
-            key,
-            connection,
-            since: Instant::now(),
-            seat,
-        });
-    }
-
-    /// Keeps the connection of an answer that was read, if it stays open.
-    fn keep(&self, used: Used, head: &Parts) {
-        if self.is_of_target && !used.seat.may_rest() {
-            return;
-        }
-        if let Some(connection) = used.sender.rest(head) {
-            self.put(used.key, connection, used.seat);
-        }
-    }
-
+    /// Reads the body of an answer and keeps the connection if it stays open.
     async fn read(
         &self,
         request: &Request,
         answer: Answer,
         deadline: Instant,
     ) -> Result<Response, Error> {
-        let (parts, incoming) = answer.response.into_parts();
-        let gzip = parts
-            .headers
-            .get(CONTENT_ENCODING)
-            .is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"gzip"));
+        let packed = answer.fields.get(CONTENT_ENCODING.as_str());
+        let gzip = packed.is_some_and(|value| value.eq_ignore_ascii_case(b"gzip"));
         let limit = body_limit(request.body_limit);
-        let wire_bytes = parts
-            .headers
-            .get(CONTENT_LENGTH)
-            .and_then(|v| v.to_str().ok())
-            .and_then(|v| v.parse::<u64>().ok());
-        let guess = wire_bytes.map_or(0, |n| n.min(limit) as usize);
-        let (mut whole, mut packed) = (true, false);
-        let bytes = if request.head_counts {
+        let read = if request.head_counts {
             let left = deadline.saturating_duration_since(Instant::now());
             let patience = Instant::now() + left / 2;
-            let bytes;
-            (bytes, whole) = body::read_some(incoming, gzip, limit, patience).await;
-            if whole {
-                self.keep(answer.used, &parts);
-            }
-            bytes
+            body::read_some(answer.incoming, gzip, limit, patience).await
         } else {
             let plan = body::Plan {
                 gzip,
                 keep_packed: request.keep_packed,
                 limit,
-                size_guess: guess,
             };
-            let bytes;
-            (bytes, packed) = body::read(incoming, plan).await?;
-            self.keep(answer.used, &parts);
-            bytes
+            body::read(answer.incoming, plan).await?
         };
+        let Used { way, seat, http2 } = answer.used;
+        let connection = match (read.connection, http2) {
+            (Some(http1), _) => Some(Connection::Http1(http1)),
+            (None, Some(http2)) => Some(Connection::Http2(http2)),
+            (None, None) => None,
+        };
+        let may_rest = !self.is_of_target || seat.may_rest();
+        if let Some(connection) = connection.filter(|_| read.whole && may_rest) {
+            self.pool.put(way, connection, seat);
+        }
         Ok(Response {
-            status: parts.status,
-            headers: parts.headers,
-            body: Bytes::from(bytes),
-            packed,
-            wire_bytes,
-            whole,
+            status: answer.status,
+            headers: answer.fields,
+            body: read.body,
+            packed: read.packed,
+            whole: read.whole,
         })
     }
 }
 
-const fn body_limit(wanted: u64) -> u64 {
-    if wanted == 0 {
-        BODY_LIMIT_DEFAULT
-    } else {
-        wanted
+/// A request as far as it is made before it is known which protocol the peer speaks.
+enum Made<'m> {
+    Headers(HeaderMap),
+    /// For HTTP/1.
+    Opening(&'m Opening),
+}
+
+impl Shared {
+    /// What of a request is the same each time. None when there is something that must be asked for each time, or something
+    /// wrong that is told when it is sent.
+    fn fixed(self: &Arc<Self>, prepared: &Prepared) -> Option<Fixed> {
+        if !self.credentials.are_fixed() {
+            return None;
+        }
+        let (request, url) = (&prepared.request, &prepared.url);
+        let headers = self.headers(request, url, true, Instant::now());
+        let headers = headers.now_or_never()?.ok()?;
+        Some(Fixed {
+            owner: Arc::clone(self),
+            to: way_to(url, self.proxies.select(url)),
+            opening: self.opening(request, url, &headers),
+        })
+    }
+
+    /// All headers but those that the protocol demands.
+    async fn headers(
+        &self,
+        request: &Request,
+        url: &Url,
+        at_home: bool,
+        deadline: Instant,
+    ) -> Result<HeaderMap, Error> {
+        let mut headers = request.headers.clone();
+        if at_home {
+            self.credentials.apply(&mut headers, deadline).await?;
+        }
+        if !headers.contains_key(USER_AGENT) {
+            headers.insert(
+                USER_AGENT,
+                HeaderValue::from_static(concat!("watchfire/", env!("CARGO_PKG_VERSION"))),
+            );
+        }
+        if request.gzip && !headers.contains_key(ACCEPT_ENCODING) {
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        if at_home && !url.username().is_empty() && !headers.contains_key(AUTHORIZATION) {
+            let (name, password) = connect::user_info(url);
+            if let Ok(value) = HeaderValue::from_str(&super::auth::basic(&name, &password)) {
+                headers.insert(AUTHORIZATION, value);
+            }
+        }
+        if let Some(proxy) = self.forwarder(url)
+            && let Some(value) = connect::proxy_authorization(proxy)
+        {
+            headers.insert(PROXY_AUTHORIZATION, value);
+        }
+        Ok(headers)
+    }
+
+    /// The proxy that a request is sent to as it is, to be forwarded.
+    fn forwarder(&self, url: &Url) -> Option<&Url> {
+        let proxy = self.proxies.select(url);
+        proxy.filter(|proxy| url.scheme() == "http" && !is_socks(proxy))
+    }
+
+    /// The head of a request as HTTP/1 has it.
+    fn opening(&self, request: &Request, url: &Url, headers: &HeaderMap) -> Opening {
+        let host = host(url);
+        let path = path(url);
+        let target = match self.forwarder(url) {
+            Some(_) => Cow::Owned(format!("{}://{host}{path}", url.scheme())),
+            None => Cow::Borrowed(path),
+        };
+        http1::encode(&request.method, &target, &host, headers, request.body.len())
+    }
+
+    /// Sends a request over a connection, if it can be sent at all.
+    async fn ask(
+        &self,
+        step: Step<'_>,
+        made: &Made<'_>,
+        connection: Connection,
+        used: Used,
+    ) -> Result<Result<Answer, Failure>, Error> {
+        let Step { request, url, .. } = step;
+        match connection {
+            Connection::Http1(connection) => {
+                let message = Message {
+                    opening: match made {
+                        Made::Opening(opening) => Opening::clone(opening),
+                        Made::Headers(headers) => self.opening(request, url, headers),
+                    },
+                    body: request.body.clone(),
+                    bodiless: request.method == Method::HEAD,
+                };
+                step.sent.store(true, Ordering::Relaxed);
+                let answer = connection.ask(message).await;
+                Ok(answer.map(|answer| Answer {
+                    status: answer.status,
+                    fields: answer.fields,
+                    incoming: Incoming::Http1(answer.incoming),
+                    used,
+                }))
+            }
+            Connection::Http2(http2) => {
+                let headers = match made {
+                    Made::Headers(headers) => headers.clone(),
+                    Made::Opening(_) => {
+                        let headers = self.headers(request, url, step.at_home, step.deadline);
+                        headers.await?
+                    }
+                };
+                let message = message(request, url, headers)?;
+                step.sent.store(true, Ordering::Relaxed);
+                Ok(over_http2(http2, message, used).await)
+            }
+        }
     }
 }
 
-/// An answer whose body is still on the wire.
-struct Answer {
-    response: hyper::Response<Incoming>,
-    used: Used,
+async fn over_http2(
+    mut http2: Http2,
+    message: hyper::Request<Full<Bytes>>,
+    mut used: Used,
+) -> Result<Answer, Failure> {
+    match http2.send_request(message).await {
+        Ok(answer) => {
+            used.http2 = Some(http2);
+            let (head, frames) = answer.into_parts();
+            Ok(Answer {
+                status: head.status,
+                fields: Fields::from(&head.headers),
+                incoming: Incoming::Http2 {
+                    frames,
+                    data: Vec::new(),
+                },
+                used,
+            })
+        }
+        Err(why) => Err(Failure {
+            error: protocol(&why),
+            nothing_sent: why.is_canceled(),
+        }),
+    }
 }
 
-/// The connection that an answer comes over.
-struct Used {
-    sender: Sender,
-    seat: Seat,
-    key: String,
+/// A request as HTTP/2 has it.
+fn message(
+    request: &Request,
+    url: &Url,
+    headers: HeaderMap,
+) -> Result<hyper::Request<Full<Bytes>>, Error> {
+    let (host, path) = (host(url), path(url));
+    let uri = format!("{}://{host}{path}", url.scheme()).parse::<Uri>();
+    let mut message = hyper::Request::new(Full::new(request.body.clone()));
+    *message.method_mut() = request.method.clone();
+    *message.uri_mut() = uri.map_err(|e| Error::Url(format!("{path:?}: {e}")))?;
+    *message.headers_mut() = headers;
+    Ok(message)
 }
 
-impl Answer {
-    fn status(&self) -> StatusCode {
-        self.response.status()
+/// See [`Way::to`].
+fn way_to(url: &Url, proxy: Option<&Url>) -> Arc<str> {
+    let to = format!(
+        "{}://{} {}",
+        url.scheme(),
+        authority(url),
+        proxy.map_or("", Url::as_str)
+    );
+    to.into()
+}
+
+/// The host as a request names it.
+fn host(url: &Url) -> Cow<'_, str> {
+    let host = url.host_str().unwrap_or_default();
+    match url.port() {
+        Some(port) => Cow::Owned(format!("{host}:{port}")),
+        None => Cow::Borrowed(host),
+    }
+}
+
+/// Path and query.
+fn path(url: &Url) -> &str {
+    match &url[Position::BeforePath..Position::AfterQuery] {
+        "" => "/",
+        path => path,
     }
 }
 
@@ -514,74 +538,6 @@ fn is_at_home(home: &Url, url: &Url) -> bool {
         _ => false,
     };
     !downgraded && (home == host || below)
-}
-
-fn finish_headers(headers: &mut HeaderMap, request: &Request, url: &Url, at_home: bool) {
-    if !headers.contains_key(USER_AGENT) {
-        headers.insert(
-            USER_AGENT,
-            HeaderValue::from_static(concat!("watchfire/", env!("CARGO_PKG_VERSION"))),
-        );
-    }
-    if request.gzip && !headers.contains_key(ACCEPT_ENCODING) {
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-    }
-    if at_home && !url.username().is_empty() && !headers.contains_key(AUTHORIZATION) {
-        let (name, password) = connect::user_info(url);
-        if let Ok(value) = HeaderValue::from_str(&super::auth::basic(&name, &password)) {
-            headers.insert(AUTHORIZATION, value);
-        }
-    }
-}
-
-fn message(
-    request: &Request,
-    url: &Url,
-    mut headers: HeaderMap,
-    sender: &Sender,
-    absolute: bool,
-) -> Result<hyper::Request<Full<Bytes>>, Error> {
-    let host = match url.port() {
-        Some(port) => format!("{}:{port}", url.host_str().unwrap_or_default()),
-        None => url.host_str().unwrap_or_default().to_owned(),
-    };
-    let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
-    let path = if path.is_empty() { "/" } else { path };
-    let http2 = matches!(sender, Sender::Http2(_));
-    let uri: Uri = if http2 || absolute {
-        format!("{}://{host}{path}", url.scheme())
-    } else {
-        path.to_owned()
-    }
-    .parse()
-    .map_err(|e| Error::Url(format!("{path:?}: {e}")))?;
-    if !http2 && !headers.contains_key(HOST) {
-        let value = HeaderValue::from_str(&host).map_err(|e| Error::Url(e.to_string()))?;
-        headers.insert(HOST, value);
-    }
-    let mut message = hyper::Request::new(Full::new(request.body.clone()));
-    *message.method_mut() = request.method.clone();
-    *message.uri_mut() = uri;
-    *message.headers_mut() = headers;
-    Ok(message)
-}
-
-/// Where a 3xx points; none when the answer is no redirect.
-fn redirect_target(url: &Url, answer: &Answer) -> Option<Result<Url, Error>> {
-    if !matches!(answer.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
-        return None;
-    }
-    let location = answer.response.headers().get(LOCATION)?;
-    Some(
-        location
-            .to_str()
-            .ok()
-            .and_then(|text| url.join(text).ok())
-            .filter(|next| matches!(next.scheme(), "http" | "https"))
-            .ok_or_else(|| {
-                Error::Redirect(format!("failed to parse Location header {location:?}"))
-            }),
-    )
 }
 
 /// The method as Go's errors spell it.

@@ -1,29 +1,23 @@
 //! Shakes hands over a stream, and hands out something that sends requests.
 
-use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::response::Parts;
 use http_body_util::{Empty, Full};
-use hyper::body::Incoming;
-use hyper::client::conn::{http1, http2};
-use hyper::header::{CONNECTION, HOST, HeaderName, HeaderValue, PROXY_AUTHORIZATION};
-use hyper::rt::{Read, ReadBuf, Write};
-use hyper::{Method, Request, Response, Version};
+use hyper::client::conn::{self, http2};
+use hyper::header::{HOST, HeaderName, HeaderValue, PROXY_AUTHORIZATION};
+use hyper::{Method, Request};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::oneshot;
 use tokio_rustls::TlsConnector;
 use url::Url;
 
 use super::Error;
 use super::dial::{self, authority, dial};
 use super::error::tls_error;
+use super::http1;
 use super::proxy::is_socks;
 use super::tls::Tls;
 use crate::model::http_client::ProxyOptions;
@@ -31,60 +25,17 @@ use crate::model::http_client::ProxyOptions;
 /// How long an HTTP/2 connection may be silent before it is asked whether it lives.
 const HTTP2_PING_AFTER: Duration = Duration::from_mins(1);
 
-/// A stream to a peer.
-pub(super) trait Duplex: Read + Write + Unpin + Send {}
-
-impl<S: Read + Write + Unpin + Send> Duplex for S {}
-
-pub(super) type Stream = Box<dyn Duplex>;
-
-/// A connection that takes a request.
-pub(super) enum Sender {
-    Http1(http1::SendRequest<Full<Bytes>>, oneshot::Receiver<Stream>),
-    Http2(http2::SendRequest<Full<Bytes>>),
+/// A connection on which a request can be sent.
+pub(super) enum Connection {
+    /// It serves one request after the other.
+    Http1(http1::Connection),
+    /// Clones serve many at once.
+    Http2(Http2),
 }
 
-impl Sender {
-    pub(super) async fn send(
-        &mut self,
-        request: Request<Full<Bytes>>,
-    ) -> Result<Response<Incoming>, hyper::Error> {
-        match self {
-            Self::Http1(s, _) => s.send_request(request).await,
-            Self::Http2(s) => s.send_request(request).await,
-        }
-    }
+pub(super) type Http2 = http2::SendRequest<Full<Bytes>>;
 
-    /// The connection after an answer was read to its end, if the peer said in `head` that it stays.
-    pub(super) fn rest(self, head: &Parts) -> Option<Resting> {
-        match self {
-            Self::Http1(_, stream) => stays_open(head).then_some(Resting::Http1(stream)),
-            Self::Http2(s) => Some(Resting::Http2(s)),
-        }
-    }
-}
-
-/// Whether the peer of a HTTP/1 connection keeps it open after an answer.
-fn stays_open(head: &Parts) -> bool {
-    let lists = head.headers.get_all(CONNECTION).into_iter();
-    let mut options = lists
-        .filter_map(|list| list.to_str().ok())
-        .flat_map(|list| list.split(',').map(str::trim));
-    if head.version == Version::HTTP_10 {
-        options.any(|option| option.eq_ignore_ascii_case("keep-alive"))
-    } else {
-        !options.any(|option| option.eq_ignore_ascii_case("close"))
-    }
-}
-
-/// A connection without a request. Targets wait for their next scrape nearly all the time: of HTTP/1 only the stream is
-/// kept meanwhile, which takes a twentieth of the memory of hyper's buffers.
-pub(super) enum Resting {
-    Http1(oneshot::Receiver<Stream>),
-    Http2(http2::SendRequest<Full<Bytes>>),
-}
-
-impl Resting {
+impl Connection {
     /// Whether it is known that the peer has closed it. Of HTTP/1 that turns out with [`Self::wake`].
     pub(super) fn is_closed(&self) -> bool {
         match self {
@@ -93,31 +44,14 @@ impl Resting {
         }
     }
 
-    /// Goes on with the connection; `None` when the peer has closed it.
-    pub(super) async fn wake(self) -> Option<Sender> {
-        match self {
-            Self::Http1(stream) => {
-                let mut stream = stream.await.ok()?;
-                if is_quiet(&mut stream).await {
-                    start(stream).await.ok()
-                } else {
-                    None
-                }
-            }
-            Self::Http2(mut s) => s.ready().await.is_ok().then_some(Sender::Http2(s)),
-        }
+    /// Goes on with the connection after a rest; `None` when the peer has closed it.
+    pub(super) async fn wake(mut self) -> Option<Self> {
+        let is_well = match &mut self {
+            Self::Http1(c) => c.is_quiet().await,
+            Self::Http2(s) => s.ready().await.is_ok(),
+        };
+        is_well.then_some(self)
     }
-}
-
-/// Whether a stream is open and has nothing to read, as it should be when nothing was asked.
-async fn is_quiet(stream: &mut Stream) -> bool {
-    poll_fn(|context| {
-        let mut byte = [0];
-        let mut buffer = ReadBuf::new(&mut byte);
-        let read = Pin::new(&mut *stream).poll_read(context, buffer.unfilled());
-        Poll::Ready(read.is_pending())
-    })
-    .await
 }
 
 /// Words a hyper error as Go would.
@@ -147,7 +81,7 @@ pub(super) async fn open(
     proxy: Option<&Url>,
     options: &ProxyOptions,
     tls: &Tls,
-) -> Result<Sender, Error> {
+) -> Result<Connection, Error> {
     let secure = target.scheme() == "https";
     let Some(proxy) = proxy else {
         return over(dial(target).await?, target, tls).await;
@@ -160,27 +94,27 @@ pub(super) async fn open(
         // compat: one `tls_config` serves the proxy and the target.
         let stream = wrap(stream, proxy, tls, Offer::Http1).await?;
         if !secure {
-            return handshake1(TokioIo::new(stream)).await;
+            return Ok(over_http1(stream));
         }
-        let tunnel = tunnel(TokioIo::new(stream), target, proxy, options).await?;
+        let tunnel = tunnel(stream, target, proxy, options).await?;
         return start_tls(tunnel, target, tls).await;
     }
     if !secure {
-        return handshake1(TokioIo::new(stream)).await;
+        return Ok(over_http1(stream));
     }
-    let tunnel = tunnel(TokioIo::new(stream), target, proxy, options).await?;
+    let tunnel = tunnel(stream, target, proxy, options).await?;
     start_tls(tunnel, target, tls).await
 }
 
 /// Speaks HTTP over a stream that leads to the target.
-async fn over<S>(stream: S, target: &Url, tls: &Tls) -> Result<Sender, Error>
+async fn over<S>(stream: S, target: &Url, tls: &Tls) -> Result<Connection, Error>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     if target.scheme() == "https" {
         start_tls(stream, target, tls).await
     } else {
-        handshake1(TokioIo::new(stream)).await
+        Ok(over_http1(stream))
     }
 }
 
@@ -219,13 +153,13 @@ where
         .map_err(|e| tls_error(&e))
 }
 
-async fn start_tls<S>(stream: S, target: &Url, tls: &Tls) -> Result<Sender, Error>
+async fn start_tls<S>(stream: S, target: &Url, tls: &Tls) -> Result<Connection, Error>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let stream = wrap(stream, target, tls, Offer::AsConfigured).await?;
     if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
-        return handshake1(TokioIo::new(stream)).await;
+        return Ok(over_http1(stream));
     }
     let (sender, connection) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
@@ -239,37 +173,14 @@ where
             tracing::debug!(err = %e, "http/2 connection ended");
         }
     });
-    Ok(Sender::Http2(sender))
+    Ok(Connection::Http2(sender))
 }
 
-async fn handshake1<S>(stream: S) -> Result<Sender, Error>
+fn over_http1<S>(stream: S) -> Connection
 where
-    S: Read + Write + Unpin + Send + 'static,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    start(Box::new(stream)).await
-}
-
-/// Speaks HTTP/1 over a stream until nobody sends any more; then the stream can be had back.
-async fn start(stream: Stream) -> Result<Sender, Error> {
-    let (sender, mut connection) = http1::Builder::new()
-        .handshake(stream)
-        .await
-        .map_err(|e| protocol(&e))?;
-    let (give, back) = oneshot::channel();
-    tokio::spawn(async move {
-        match poll_fn(|context| connection.poll_without_shutdown(context)).await {
-            Ok(()) => {
-                let parts = connection.into_parts();
-                // What came without being asked for would be taken for the next answer.
-                if parts.read_buf.is_empty() {
-                    // Nobody may want it.
-                    let _ = give.send(parts.io);
-                }
-            }
-            Err(e) => tracing::debug!(err = %e, "connection ended"),
-        }
-    });
-    Ok(Sender::Http1(sender, back))
+    Connection::Http1(http1::Connection::new(Box::new(stream)))
 }
 
 /// Asks an http proxy to connect us to `target`.
@@ -280,9 +191,10 @@ async fn tunnel<S>(
     options: &ProxyOptions,
 ) -> Result<TokioIo<hyper::upgrade::Upgraded>, Error>
 where
-    S: Read + Write + Unpin + Send + 'static,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (mut sender, connection) = http1::handshake::<_, Empty<Bytes>>(stream)
+    let stream = TokioIo::new(stream);
+    let (mut sender, connection) = conn::http1::handshake::<_, Empty<Bytes>>(stream)
         .await
         .map_err(|e| protocol(&e))?;
     tokio::spawn(connection.with_upgrades());

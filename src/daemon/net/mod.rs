@@ -11,16 +11,23 @@ mod connect;
 mod dial;
 mod error;
 mod gzip;
+pub mod http1;
+mod pool;
 mod proxy;
+mod request;
+mod response;
 mod smtp;
 #[cfg(test)]
 mod tests;
 mod tls;
 mod token;
 
-pub use client::{Client, Prepared, Request, Response};
+pub use body::Body;
+pub use client::Client;
 pub use error::Error;
 pub(super) use error::io_text;
+pub use request::{Prepared, Request};
+pub use response::Response;
 pub use smtp::Mailer;
 pub use tls::install_provider;
 

@@ -176,8 +176,8 @@ async fn send(client: &Client, request: HttpRequest, left: Duration) -> (Reply, 
                     .headers
                     .iter()
                     .map(|(name, value)| {
-                        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-                        (name.as_str().to_owned(), value)
+                        let value = String::from_utf8_lossy(value).into_owned();
+                        (name.to_owned(), value)
                     })
                     .collect(),
                 body: response.body.to_vec(),

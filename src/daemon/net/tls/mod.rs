@@ -29,10 +29,10 @@ pub fn install_provider() {
 pub(super) struct Tls {
     options: TlsOptions,
     http2: bool,
-    built: Mutex<Option<Built>>,
+    built: Mutex<Option<Arc<Built>>>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Built {
     pem: Pem,
     config: Arc<ClientConfig>,
@@ -40,7 +40,7 @@ struct Built {
 }
 
 /// What the files held when a configuration was built.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 struct Pem {
     ca: Option<String>,
     cert: Option<String>,
@@ -82,11 +82,11 @@ impl Tls {
             None => 0,
         };
         let config = Arc::new(build(&self.options, self.http2, &pem)?);
-        *self.built.lock() = Some(Built {
+        *self.built.lock() = Some(Arc::new(Built {
             pem,
             config: Arc::clone(&config),
             generation,
-        });
+        }));
         Ok((config, generation))
     }
 
