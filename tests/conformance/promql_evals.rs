@@ -1,8 +1,14 @@
-//! Groups promql-evals, promql-steps and promql-runner: see `../shared/conformance/README.md`, 1.6.
+//! Groups promql-evals, promql-steps and promql-runner: see `../shared/conformance/README.md`, 1.6. The first two also
+//! over the storage engine, with what was loaded in memory and with all of it in blocks.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use watchfire::disk::memory::MemoryDisk;
 use watchfire::promql::script::{Runs, Script, parse_start_times};
+use watchfire::storage::reference::ReferenceStorage;
+use watchfire::storage::{Appender, Error, Querier, Storage};
+use watchfire::tsdb::{Db, Options};
 
 use crate::harness::{Group, folder};
 
@@ -27,7 +33,40 @@ fn scripts() -> Vec<(String, String)> {
         .collect()
 }
 
-fn run(group: &mut Group, runs: Runs) {
+/// The storage engine over a disk in memory.
+struct Engine {
+    db: Db,
+    /// Whether everything is in blocks when something is read.
+    flushes: bool,
+}
+
+impl Engine {
+    fn new(flushes: bool) -> Self {
+        let options = Options {
+            retention_ms: 0,
+            // Scripts load series one after the other.
+            out_of_order_window_ms: 1 << 50,
+            ..Options::default()
+        };
+        let db = Db::open(Arc::new(MemoryDisk::new()), options, 0).unwrap();
+        Self { db, flushes }
+    }
+}
+
+impl Storage for Engine {
+    fn appender(&self) -> Box<dyn Appender + '_> {
+        self.db.appender()
+    }
+
+    fn querier(&self, min_ms: i64, max_ms: i64) -> Result<Box<dyn Querier + '_>, Error> {
+        if self.flushes {
+            self.db.checkpoint_now().unwrap();
+        }
+        self.db.querier(min_ms, max_ms)
+    }
+}
+
+fn run<S: Storage>(group: &mut Group, runs: Runs, new_store: impl Fn() -> S) {
     let engine = Script::engine();
     for (file, text) in scripts() {
         let script = match Script::parse(&text) {
@@ -40,7 +79,7 @@ fn run(group: &mut Group, runs: Runs) {
                 continue;
             }
         };
-        let loaded = script.run(&engine, runs, |report| {
+        let loaded = script.run_over(&engine, runs, &new_store, |report| {
             if runs == Runs::AtOtherTimes && report.is_range {
                 group.skip("range query");
                 return;
@@ -56,24 +95,31 @@ fn run(group: &mut Group, runs: Runs) {
     }
 }
 
-#[test]
-fn promql_evals() {
+/// Runs a group over the reference implementation, over the engine's memory and over its blocks.
+fn run_all([reference, memory, blocks]: [&'static str; 3], runs: Runs) {
     if folder().is_none() {
         return;
     }
-    let mut group = Group::new("promql-evals");
-    run(&mut group, Runs::AsWritten);
+    let mut group = Group::new(reference);
+    run(&mut group, runs, ReferenceStorage::new);
     group.finish();
+    for (name, flushes) in [(memory, false), (blocks, true)] {
+        let mut group = Group::new(name);
+        run(&mut group, runs, || Engine::new(flushes));
+        group.finish();
+    }
+}
+
+#[test]
+fn promql_evals() {
+    let names = ["promql-evals", "promql-evals-memory", "promql-evals-blocks"];
+    run_all(names, Runs::AsWritten);
 }
 
 #[test]
 fn promql_steps() {
-    if folder().is_none() {
-        return;
-    }
-    let mut group = Group::new("promql-steps");
-    run(&mut group, Runs::AtOtherTimes);
-    group.finish();
+    let names = ["promql-steps", "promql-steps-memory", "promql-steps-blocks"];
+    run_all(names, Runs::AtOtherTimes);
 }
 
 #[test]

@@ -13,6 +13,7 @@
 //! Start with [`Script::parse`] and [`Script::run`].
 
 use crate::promql::engine::{Engine, EngineOptions};
+use crate::storage::Storage;
 use crate::storage::reference::ReferenceStorage;
 
 mod compare;
@@ -84,7 +85,7 @@ impl Script {
         })
     }
 
-    /// Runs all commands and reports on every `eval`.
+    /// Runs all commands over the reference implementation of storage and reports on every `eval`.
     ///
     /// # Errors
     /// When series cannot be loaded; nothing after that is run.
@@ -92,12 +93,26 @@ impl Script {
         &self,
         engine: &Engine,
         runs: Runs,
+        report: impl FnMut(EvalReport),
+    ) -> Result<(), String> {
+        self.run_over(engine, runs, ReferenceStorage::new, report)
+    }
+
+    /// [`Self::run`] over stores that `new_store` makes: empty, and with room for samples in any order.
+    ///
+    /// # Errors
+    /// When series cannot be loaded; nothing after that is run.
+    pub fn run_over<S: Storage>(
+        &self,
+        engine: &Engine,
+        runs: Runs,
+        new_store: impl Fn() -> S,
         mut report: impl FnMut(EvalReport),
     ) -> Result<(), String> {
-        let mut store = ReferenceStorage::new();
+        let mut store = new_store();
         for command in &self.commands {
             match command {
-                Command::Clear => store = ReferenceStorage::new(),
+                Command::Clear => store = new_store(),
                 Command::Load(load) => load.append(&store)?,
                 Command::Eval(eval) => {
                     let result = run::run(eval, engine, &store, runs);
