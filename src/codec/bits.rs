@@ -51,34 +51,27 @@ impl BitWriter {
 
     /// Appends the lowest `bits` bits of `value`, highest first; more than 64 count as 64.
     pub fn push(&mut self, value: u64, bits: u8) {
-        push_bits(&mut self.bytes, &mut self.free, value, bits);
-    }
-}
-
-/// Appends the lowest `bits` (at most 64) of `value`, highest first. `free` tells how many bits of the last byte are
-/// unused.
-#[inline]
-pub fn push_bits(bytes: &mut Vec<u8>, free: &mut u8, value: u64, bits: u8) {
-    let mut left = bits.min(64);
-    if left == 0 {
-        return;
-    }
-    let value = value & (u64::MAX >> (64 - left));
-    if *free > 0
-        && let Some(last) = bytes.last_mut()
-    {
-        let take = left.min(*free);
-        *last |= ((value >> (left - take)) as u8) << (*free - take);
-        *free -= take;
-        left -= take;
-    }
-    if left > 0 {
-        let rest = (value << (64 - left)).to_be_bytes();
-        let whole = left.div_ceil(8);
-        if let Some(rest) = rest.get(..usize::from(whole)) {
-            bytes.extend_from_slice(rest);
+        let mut left = bits.min(64);
+        if left == 0 {
+            return;
         }
-        *free = whole * 8 - left;
+        let value = value & (u64::MAX >> (64 - left));
+        if self.free > 0
+            && let Some(last) = self.bytes.last_mut()
+        {
+            let take = left.min(self.free);
+            *last |= ((value >> (left - take)) as u8) << (self.free - take);
+            self.free -= take;
+            left -= take;
+        }
+        if left > 0 {
+            let rest = (value << (64 - left)).to_be_bytes();
+            let whole = left.div_ceil(8);
+            if let Some(rest) = rest.get(..usize::from(whole)) {
+                self.bytes.extend_from_slice(rest);
+            }
+            self.free = whole * 8 - left;
+        }
     }
 }
 

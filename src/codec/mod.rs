@@ -11,6 +11,6 @@ mod reader;
 pub(crate) mod wire;
 mod writer;
 
-pub use bits::{BitReader, BitWriter, push_bits};
+pub use bits::{BitReader, BitWriter};
 pub use reader::{Error, Reader};
 pub use writer::{put_bytes, put_f64, put_str, put_u32, put_u64, put_varint, put_zigzag};

@@ -1,4 +1,5 @@
-use super::tail::{DELTA_CLASSES, FloatTail};
+use super::burst::DELTA_CLASSES;
+use super::tail::FloatTail;
 use crate::codec::{BitReader, Error};
 use crate::model::{Sample, SampleValue};
 
@@ -42,19 +43,13 @@ impl FloatEncoder {
         if !FloatTail::spans(self.ms, ms) {
             return false;
         }
-        match &mut self.start_ms {
-            Some(before) => {
-                let changed = *before != start_ms;
-                *before = start_ms;
-                self.tail.bits(u64::from(changed), 1);
-                if changed {
-                    self.tail.bits(start_ms as u64, 64);
-                }
-            }
+        let start = match &mut self.start_ms {
+            Some(before) => Some((std::mem::replace(before, start_ms) != start_ms, start_ms)),
             None if start_ms != 0 => return false,
-            None => {}
-        }
-        self.tail.put((self.ms, self.value), ms, value);
+            None => None,
+        };
+        let before = (self.ms, self.value);
+        self.tail.put_with_start(before, (ms, value), start);
         (self.ms, self.value) = (ms, value);
         true
     }

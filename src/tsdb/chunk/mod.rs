@@ -2,6 +2,7 @@
 //!
 //! An [`OpenChunk`] grows; sealed, it becomes an immutable [`Chunk`]. Both are read by [`Samples`].
 
+mod burst;
 mod float;
 mod histogram;
 mod tail;

@@ -1,17 +1,12 @@
+use super::burst::{self, Burst};
 use super::{CHUNK_SAMPLES_MAX, CHUNK_SPAN_MAX_MS, Chunk, Kind};
-use crate::codec::push_bits;
 
-/// Bits of a difference of time differences, after its prefix: `10`, `110`, `1110`, `1111`.
-pub(super) const DELTA_CLASSES: [u8; 4] = [7, 14, 20, 64];
+/// Memory for bytes grows in steps of this many at least: there are as many tails as series, so little of it shall lie
+/// idle, but each step takes them to another place.
+const STEP_BYTES: usize = 32;
 
-/// Memory for bytes grows by this many at first, so that little of it lies idle: there are as many tails as series.
-const STEP_BYTES: usize = 16;
-
-/// Later it grows in steps between this and half of this part of what there is: allocators do so too.
-const STEP_PART: usize = 4;
-
-/// A tail asks for more when it has less room than this, which most samples do not need.
-const ROOM_BYTES: usize = 6;
+/// Longer tails grow in steps of this part of the next power of two, which are those of the allocator.
+const STEP_PART: usize = 8;
 
 /// A run of plain floats that still grows: times as differences of differences, values as XOR to the one before.
 ///
@@ -45,21 +40,41 @@ impl FloatTail {
         self.bytes.first_chunk().copied().map(i64::from_be_bytes)
     }
 
-    /// Adds a sample after the newest, `before`, which is of no account when there is none. False when it needs a
-    /// run of its own.
+    /// Adds samples after the newest, `before`, which is of no account when there is none; each is later than the one
+    /// before it. The answer is how many were added: the others need a run of their own.
     #[inline]
-    pub(crate) fn push(&mut self, before: (i64, f64), ms: i64, value: f64) -> bool {
-        let Some(min_ms) = self.min_ms() else {
-            self.start(ms, None, value);
-            return true;
+    pub(crate) fn push(&mut self, before: (i64, f64), samples: &[(i64, f64)]) -> usize {
+        let Some((first, others)) = samples.split_first() else {
+            return 0;
         };
-        let is_full = u32::from(self.count) >= CHUNK_SAMPLES_MAX
-            || ms.saturating_sub(min_ms) > CHUNK_SPAN_MAX_MS;
-        if is_full || !Self::spans(before.0, ms) {
-            return false;
+        let (min_ms, mut before, rest) = if let Some(min_ms) = self.min_ms() {
+            (min_ms, before, samples)
+        } else {
+            self.start(first.0, None, first.1);
+            (first.0, *first, others)
+        };
+        let mut taken = samples.len() - rest.len();
+        for part in rest.chunks(burst::SAMPLES_MAX) {
+            let mut burst = self.burst();
+            let mut count = 0;
+            for sample in part {
+                let is_full = u32::from(self.count) + count >= CHUNK_SAMPLES_MAX
+                    || sample.0.saturating_sub(min_ms) > CHUNK_SPAN_MAX_MS;
+                if is_full || !Self::spans(before.0, sample.0) {
+                    break;
+                }
+                burst.put(before, sample.0, sample.1);
+                before = *sample;
+                count += 1;
+            }
+            self.append(burst);
+            self.count = self.count.saturating_add(count as u8);
+            taken += count as usize;
+            if (count as usize) < part.len() {
+                break;
+            }
         }
-        self.put(before, ms, value);
-        true
+        taken
     }
 
     /// Whether there is a place for the difference of two times.
@@ -68,96 +83,66 @@ impl FloatTail {
         i32::try_from(ms.wrapping_sub(before_ms)).is_ok()
     }
 
-    /// Adds a sample for which there is a place.
-    #[inline]
-    pub(super) fn put(&mut self, before: (i64, f64), ms: i64, value: f64) {
-        let delta_ms = ms.wrapping_sub(before.0);
-        let change = delta_ms.wrapping_sub(i64::from(self.delta_ms));
-        self.delta_ms = delta_ms as i32;
+    /// Adds a sample for which there is a place. A start timestamp that differs from the one before stands in front.
+    pub(super) fn put_with_start(
+        &mut self,
+        before: (i64, f64),
+        (ms, value): (i64, f64),
+        start: Option<(bool, i64)>,
+    ) {
+        let mut burst = self.burst();
+        if let Some((changed, start_ms)) = start {
+            burst.put_bits(u64::from(changed), 1);
+            if changed {
+                burst.put_bits(start_ms as u64, 64);
+            }
+        }
+        burst.put(before, ms, value);
+        self.append(burst);
         self.count = self.count.saturating_add(1);
-        if self.bytes.capacity() - self.bytes.len() < ROOM_BYTES {
-            self.grow();
-        }
-        let difference = before.1.to_bits() ^ value.to_bits();
-        if change == 0 && difference == 0 && self.free >= 2 {
-            // Unused bits are 0 already, and so are these.
-            self.free -= 2;
-            return;
-        }
-        if change == 0 {
-            // One bit that is 0, in front of those of the value.
-            self.push_value(1, difference);
-        } else {
-            self.push_time(change);
-            self.push_value(0, difference);
-        }
-    }
-
-    #[cold]
-    fn grow(&mut self) {
-        let capacity = self.bytes.capacity();
-        let step = (capacity + 1).next_power_of_two() / 2 / STEP_PART;
-        let room = capacity + step.max(STEP_BYTES) - self.bytes.len();
-        self.bytes.reserve_exact(room);
     }
 
     pub(super) fn start(&mut self, ms: i64, start_ms: Option<i64>, value: f64) {
         self.count = 1;
-        self.bytes.reserve_exact(2 * STEP_BYTES);
-        self.bits(ms as u64, 64);
+        self.bytes.reserve_exact(STEP_BYTES);
+        self.bytes.extend_from_slice(&ms.to_be_bytes());
         if let Some(start_ms) = start_ms {
-            self.bits(start_ms as u64, 64);
+            self.bytes.extend_from_slice(&start_ms.to_be_bytes());
         }
-        self.bits(value.to_bits(), 64);
+        self.bytes.extend_from_slice(&value.to_bits().to_be_bytes());
     }
 
     #[inline]
-    pub(super) fn bits(&mut self, value: u64, bits: u8) {
-        push_bits(&mut self.bytes, &mut self.free, value, bits);
+    fn burst(&self) -> Burst {
+        let mut burst = Burst::new(self.end(), self.free);
+        burst.delta_ms = self.delta_ms;
+        (burst.leading, burst.significant) = (self.leading, self.significant);
+        burst
     }
 
-    /// Writes a time difference that is not as the one before.
-    fn push_time(&mut self, change: i64) {
-        let class = DELTA_CLASSES
-            .iter()
-            .position(|bits| *bits == 64 || fits(change, *bits))
-            .unwrap_or(3);
-        let (prefix, prefix_bits) = [(0b10, 2), (0b110, 3), (0b1110, 4), (0b1111, 4)][class];
-        self.bits(prefix, prefix_bits);
-        self.bits(change as u64, DELTA_CLASSES[class]);
-    }
-
-    /// Writes so many zeros and a value.
     #[inline]
-    fn push_value(&mut self, zeros: u8, difference: u64) {
-        if difference == 0 {
-            self.bits(0, zeros + 1);
-            return;
+    fn append(&mut self, mut burst: Burst) {
+        self.delta_ms = burst.delta_ms;
+        (self.leading, self.significant) = (burst.leading, burst.significant);
+        let whole = self.bytes.len() - usize::from(self.free > 0);
+        let (bytes, free) = burst.finish();
+        self.free = free;
+        self.bytes.truncate(whole);
+        if self.bytes.capacity() - whole < bytes.len() {
+            self.grow(bytes.len());
         }
-        let leading = difference.leading_zeros().min(31) as u8;
-        let trailing = difference.trailing_zeros() as u8;
-        let window_trailing = 64u8.wrapping_sub(self.leading + self.significant);
-        if self.significant > 0 && leading >= self.leading && trailing >= window_trailing {
-            self.push_window(0b10, zeros + 2, difference >> window_trailing);
-            return;
-        }
-        self.leading = leading;
-        self.significant = 64 - leading - trailing;
-        // Prefix, leading zeros and 1 to 64 bits, written as 0 to 63.
-        let head = 0b11 << 11 | u64::from(leading) << 6 | u64::from(self.significant - 1);
-        self.push_window(head, zeros + 13, difference >> trailing);
+        self.bytes.extend_from_slice(bytes);
     }
 
-    /// Writes a head and the significant bits, at once where a word holds both.
-    #[inline]
-    fn push_window(&mut self, head: u64, head_bits: u8, value: u64) {
-        let significant = self.significant;
-        if head_bits + significant <= 64 {
-            self.bits(head << significant | value, head_bits + significant);
-        } else {
-            self.bits(head, head_bits);
-            self.bits(value, significant);
-        }
+    /// Moves to a place with room for so many bytes more. Allocators move what grows so little anyway, and take longer
+    /// for that when they are asked to.
+    #[cold]
+    fn grow(&mut self, more: usize) {
+        let length = self.bytes.len() + more;
+        let step = (length.next_power_of_two() / STEP_PART).max(STEP_BYTES);
+        let mut bytes = Vec::with_capacity(length.next_multiple_of(step));
+        bytes.extend_from_slice(&self.bytes);
+        self.bytes = bytes;
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -179,9 +164,4 @@ impl FloatTail {
             bytes: self.bytes.as_slice().into(),
         })
     }
-}
-
-const fn fits(value: i64, bits: u8) -> bool {
-    let half = 1i64 << (bits - 1);
-    value >= -half && value < half
 }

@@ -121,6 +121,38 @@ proptest! {
     }
 
     #[test]
+    fn a_tail_is_the_same_however_many_samples_come_at_once(
+        samples in samples(), sizes in prop::collection::vec(1usize..20, 1..50),
+    ) {
+        let floats: Vec<(i64, f64)> = samples
+            .iter()
+            .filter_map(|sample| match sample.value {
+                SampleValue::Float(value) => Some((sample.timestamp_ms, value)),
+                _ => None,
+            })
+            .collect();
+        let (mut chunks, mut tail, mut rest) = (Vec::new(), FloatTail::default(), &floats[..]);
+        let mut before = (0, 0.0);
+        for size in sizes.iter().cycle() {
+            let some = &rest[..rest.len().min(*size)];
+            let taken = tail.push(before, some);
+            if taken == 0 {
+                chunks.extend(tail.snapshot(before.0).map(Arc::new));
+                tail = FloatTail::default();
+                if some.is_empty() {
+                    break;
+                }
+            } else {
+                before = some[taken - 1];
+                rest = &rest[taken..];
+            }
+        }
+        let plain: Vec<Sample> = floats.iter().map(|(ms, value)| Sample::float(*ms, *value)).collect();
+        prop_assert_eq!(&chunks, &write(&plain));
+        assert_same(&read(&chunks), &plain);
+    }
+
+    #[test]
     fn a_stored_chunk_is_the_same(samples in samples()) {
         for chunk in write(&samples) {
             let mut out = Vec::new();

@@ -365,7 +365,7 @@ impl Head {
             if let SampleValue::Float(value) = sample.value
                 && sample.start_timestamp_ms == 0
                 && series.state.indexed
-                && series.push_float(ms, value)
+                && series.push_floats(&[(ms, value)])
             {
                 applied.samples += 1;
                 self.widen(ms);
@@ -421,7 +421,7 @@ impl Head {
                 };
                 if series.state.indexed {
                     series.mark(sequence, oldest_reader);
-                    if series.push_float(row_ms, *value) {
+                    if series.push_floats(&[(row_ms, *value)]) {
                         applied.samples += 1;
                         continue;
                     }

@@ -11,6 +11,7 @@
 use std::sync::Arc;
 
 use hashbrown::HashMap;
+use smallvec::SmallVec;
 
 use super::Head;
 use super::series::Series;
@@ -274,24 +275,33 @@ impl Head {
         }
         let rows = std::mem::take(&mut stream.rows);
         let ids = Arc::clone(&stream.ids);
-        let oldest_reader = self.oldest_reader();
+        let newest = rows.last().map_or(0, |row| row.sequence);
+        // Who has pinned what came later sees all of it.
+        let reader = self.oldest_reader().filter(|oldest| *oldest < newest);
+        let mut samples: SmallVec<[(i64, f64); ROWS_MAX]> = SmallVec::new();
         for (part, ids_of_part) in ids.chunks(super::WARM_SERIES).enumerate() {
             self.warm(ids_of_part.iter());
             for (slot, id) in (part * super::WARM_SERIES..).zip(ids_of_part) {
+                samples.clear();
+                let values = rows
+                    .iter()
+                    .map(|row| Some((row.ms, *row.values.get(slot)?)));
+                samples.extend(values.flatten());
                 let Some(series) = self.table.get_mut(*id) else {
                     continue;
                 };
-                for row in &rows {
-                    let Some(value) = row.values.get(slot) else {
+                if reader.is_none() {
+                    series.mark(newest, None);
+                    if series.push_floats(&samples) {
                         continue;
-                    };
-                    // Who has pinned what came later sees all of it.
-                    let reader = oldest_reader.filter(|oldest| *oldest < row.sequence);
-                    series.mark(row.sequence, reader);
-                    if !series.push_float(row.ms, *value) {
-                        // It cannot be, but then the sample shall not be lost for that.
-                        let sample = Sample::float(row.ms, *value);
-                        series.push(*id, sample, false, &self.blocks);
+                    }
+                }
+                // A reader that sees some of the rows sees them one by one. Anything else than floats cannot be there, but
+                // if it were, no sample shall be lost for that.
+                for (row, (ms, value)) in rows.iter().zip(&samples) {
+                    series.mark(row.sequence, reader.filter(|oldest| *oldest < row.sequence));
+                    if !series.push_floats(&[(*ms, *value)]) {
+                        series.push(*id, Sample::float(*ms, *value), false, &self.blocks);
                     }
                 }
             }

@@ -322,18 +322,15 @@ impl Series {
         }
     }
 
-    /// Adds a plain float where that is the newest sample after another float; false, and nothing done, when it
-    /// is anything else.
+    /// Adds plain floats, each later than the one before it, where they are the newest samples after another float;
+    /// false, and nothing done, when they are anything else.
     #[inline]
-    pub(super) fn push_float(&mut self, ms: i64, value: f64) -> bool {
+    pub(super) fn push_floats(&mut self, samples: &[(i64, f64)]) -> bool {
         let is_plain = self.state.last == Last::Float
-            && ms > self.newest_ms
+            && samples.first().is_some_and(|(ms, _)| *ms > self.newest_ms)
             && (self.extra.as_ref()).is_none_or(|extra| extra.open.is_none());
         if is_plain {
-            self.push_tail(ms, value);
-            self.first_ms = self.first_ms.min(ms);
-            self.newest_ms = ms;
-            self.last = value;
+            self.push_tail(samples);
             self.state.doomed = false;
         }
         is_plain
@@ -345,12 +342,19 @@ impl Series {
         self.tail.end()
     }
 
+    /// Adds later plain floats to the open chunk, or to a new one where it is full.
     #[inline]
-    fn push_tail(&mut self, ms: i64, value: f64) {
-        let before = (self.newest_ms, self.last);
-        if !self.tail.push(before, ms, value) {
-            self.seal();
-            self.tail.push(before, ms, value);
+    fn push_tail(&mut self, samples: &[(i64, f64)]) {
+        let mut rest = samples;
+        while let Some((first_ms, _)) = rest.first() {
+            self.first_ms = self.first_ms.min(*first_ms);
+            let taken = self.tail.push((self.newest_ms, self.last), rest);
+            let (added, others) = rest.split_at_checked(taken).unwrap_or((rest, &[]));
+            match added.last() {
+                Some((ms, value)) => (self.newest_ms, self.last) = (*ms, *value),
+                None => self.seal(),
+            }
+            rest = others;
         }
     }
 
@@ -362,7 +366,7 @@ impl Series {
                 if self.extra.as_ref().is_some_and(|e| e.open.is_some()) {
                     self.seal();
                 }
-                self.push_tail(ms, value);
+                self.push_tail(&[(ms, value)]);
             }
             _ => {
                 let open = self.extra.as_mut().and_then(|extra| extra.open.as_mut());
@@ -660,8 +664,9 @@ impl Series {
             match sample.value {
                 // What was in one chunk fits into one.
                 SampleValue::Float(v) if sample.start_timestamp_ms == 0 => {
-                    self.tail.push(before, sample.timestamp_ms, v);
-                    before = (sample.timestamp_ms, v);
+                    let sample = (sample.timestamp_ms, v);
+                    self.tail.push(before, &[sample]);
+                    before = sample;
                 }
                 _ => {
                     let open = &mut self.extra.get_or_insert_default().open;
