@@ -16,6 +16,12 @@ const POWERS: [f64; 16] = [
 /// The integer that gives `value` when it is divided by the power of ten; `None` when none does bit by bit.
 #[inline]
 pub(super) fn unscaled(value: f64, places: u8) -> Option<i64> {
+    if places == 0 {
+        // Most values are integers, and a division takes long.
+        let integer = value as i64;
+        let is_exact = value.abs() < EXACT_BELOW && (integer as f64).to_bits() == value.to_bits();
+        return is_exact.then_some(integer);
+    }
     let power = *POWERS.get(usize::from(places))?;
     let product = value * power;
     // Also false for what is no number.
