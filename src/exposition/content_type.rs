@@ -1,5 +1,9 @@
 //! Which parser does a `Content-Type` ask for?
 
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
+
 use super::{Error, ScrapeProtocol};
 use crate::text::quote::quote;
 
@@ -16,12 +20,14 @@ pub enum Format {
 
 impl Format {
     fn of_media_type(media_type: &str) -> Option<Self> {
-        match media_type {
-            "text/plain" => Some(Self::PrometheusText),
-            "application/openmetrics-text" => Some(Self::OpenMetrics),
-            "application/vnd.google.protobuf" => Some(Self::Protobuf),
-            _ => None,
-        }
+        let known = [
+            ("text/plain", Self::PrometheusText),
+            ("application/openmetrics-text", Self::OpenMetrics),
+            ("application/vnd.google.protobuf", Self::Protobuf),
+        ];
+        let mut known = known.into_iter();
+        let found = known.find(|(name, _)| name.eq_ignore_ascii_case(media_type));
+        found.map(|(_, format)| format)
     }
 
     /// The form of a protocol's pages.
@@ -45,7 +51,7 @@ pub fn detect(
     fallback: Option<ScrapeProtocol>,
 ) -> Result<(Format, Option<String>), Error> {
     let complaint = match media_type(content_type) {
-        Ok(media_type) => match Format::of_media_type(&media_type) {
+        Ok(media_type) => match Format::of_media_type(media_type) {
             Some(format) => return Ok((format, None)),
             None => Complaint::Unsupported,
         },
@@ -104,8 +110,8 @@ impl Complaint {
     }
 }
 
-/// Reads a media type as Go's `mime.ParseMediaType` does; errors are its texts.
-fn media_type(header: &str) -> Result<String, &'static str> {
+/// Reads a media type as Go's `mime.ParseMediaType` does, in whatever case; errors are its texts.
+fn media_type(header: &str) -> Result<&str, &'static str> {
     let (base, mut rest) = match header.find(';') {
         Some(at) => header.split_at(at),
         None => (header, ""),
@@ -127,7 +133,7 @@ fn media_type(header: &str) -> Result<String, &'static str> {
             return Err("mime: unexpected content after media subtype");
         }
     }
-    let mut parameters: Vec<(String, String)> = Vec::new();
+    let mut parameters: SmallVec<[(&str, Cow<'_, str>); 4]> = SmallVec::new();
     while !rest.trim_start().is_empty() {
         let Some((name, value, tail)) = parameter(rest) else {
             if rest.trim() == ";" {
@@ -136,23 +142,45 @@ fn media_type(header: &str) -> Result<String, &'static str> {
             return Err("mime: invalid media parameter");
         };
         rest = tail;
-        match parameters.iter().find(|(n, _)| *n == name) {
+        match parameters
+            .iter()
+            .find(|(n, _)| n.eq_ignore_ascii_case(name))
+        {
             Some((_, known)) if *known != value => return Err("mime: duplicate parameter name"),
             Some(_) => {}
             None => parameters.push((name, value)),
         }
     }
-    Ok(base.to_ascii_lowercase())
+    Ok(base)
 }
 
 fn token(text: &str) -> (&str, &str) {
-    let is_token = |c: char| c.is_ascii_graphic() && !"()<>@,;:\\\"/[]?=".contains(c);
-    let end = text.find(|c| !is_token(c)).unwrap_or(text.len());
-    text.split_at(end)
+    let is_special = |b: &u8| {
+        matches!(
+            b,
+            b'(' | b')'
+                | b'<'
+                | b'>'
+                | b'@'
+                | b','
+                | b';'
+                | b':'
+                | b'\\'
+                | b'"'
+                | b'/'
+                | b'['
+                | b']'
+                | b'?'
+                | b'='
+        )
+    };
+    let mut bytes = text.bytes();
+    let end = bytes.position(|b| !b.is_ascii_graphic() || is_special(&b));
+    text.split_at(end.unwrap_or(text.len()))
 }
 
 /// Reads `; name=value` or `; name="value"`.
-fn parameter(rest: &str) -> Option<(String, String, &str)> {
+fn parameter(rest: &str) -> Option<(&str, Cow<'_, str>, &str)> {
     let rest = rest.trim_start().strip_prefix(';')?.trim_start();
     let (name, rest) = token(rest);
     if name.is_empty() {
@@ -169,8 +197,8 @@ fn parameter(rest: &str) -> Option<(String, String, &str)> {
                 c => value.push(c),
             }
         }
-        return Some((name.to_ascii_lowercase(), value, chars.as_str()));
+        return Some((name, value.into(), chars.as_str()));
     }
     let (value, rest) = token(rest);
-    (!value.is_empty()).then(|| (name.to_ascii_lowercase(), value.to_owned(), rest))
+    (!value.is_empty()).then(|| (name, value.into(), rest))
 }
