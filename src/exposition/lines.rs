@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use super::Error;
 use super::error::quote_bytes;
-use super::number::number_line;
 use super::series::{Pair, Parts};
 
 /// Which of the two text forms is read.
@@ -186,27 +185,6 @@ impl<'a> Cursor<'a> {
         }
         self.at = key.end;
         Some(key)
-    }
-
-    /// Passes over a line that holds nothing but a series that `known` knows and a plain number; without moving when the
-    /// next line is anything else. The answer is where the series is named, and the number.
-    #[inline]
-    pub(super) fn known_number(
-        &mut self,
-        known: impl FnOnce(&[u8]) -> Option<usize>,
-    ) -> Option<(Range<usize>, f64)> {
-        let rest = self.body.get(self.at..)?;
-        let first = *rest.first()?;
-        if first != b'{' && !is_metric_name_start(first) {
-            return None;
-        }
-        let length = known(rest)?;
-        // A number never begins labels, so the series ends here.
-        let (value, taken) = number_line(rest.get(length..)?)?;
-        let key = self.at..self.at + length;
-        self.start = self.at;
-        self.at = key.end + taken;
-        Some((key, value))
     }
 
     pub(super) fn metric_name(&mut self) -> Range<usize> {

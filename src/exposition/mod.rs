@@ -4,6 +4,7 @@
 //! text form, OpenMetrics text and length-delimited protobuf. A [`Series`] is known by its raw bytes, so
 //! that who reads the same target again and again need not build labels each time.
 
+mod ahead;
 mod buckets;
 mod classic;
 mod content_type;
@@ -23,6 +24,7 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+pub use ahead::Ahead;
 pub use classic::ClassicHistogram;
 pub use content_type::{Format, detect};
 pub use error::Error;

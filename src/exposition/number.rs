@@ -141,11 +141,56 @@ pub(super) fn number_line(text: &[u8]) -> Option<(f64, usize)> {
 #[inline]
 fn digits(mut integer: u64, text: &[u8]) -> (u64, usize, &[u8]) {
     let mut rest = text;
+    // Eight bytes at once: how many of them are digits, no processor can foresee.
+    while let Some((eight, after)) = rest.split_first_chunk::<8>() {
+        let (value, count) = leading_digits(u64::from_le_bytes(*eight));
+        let Some(power) = INTEGER_POWERS.get(count) else {
+            break;
+        };
+        integer = integer.wrapping_mul(*power).wrapping_add(value);
+        if count < 8 {
+            rest = rest.get(count..).unwrap_or_default();
+            return (integer, text.len() - rest.len(), rest);
+        }
+        rest = after;
+    }
     while let Some((b @ b'0'..=b'9', after)) = rest.split_first() {
         integer = integer.wrapping_mul(10).wrapping_add(u64::from(b - b'0'));
         rest = after;
     }
     (integer, text.len() - rest.len(), rest)
+}
+
+const INTEGER_POWERS: [u64; 9] = [
+    1,
+    10,
+    100,
+    1000,
+    10_000,
+    100_000,
+    1_000_000,
+    10_000_000,
+    100_000_000,
+];
+
+/// The number that the digits at the beginning of eight bytes say, and how many digits these are. The first byte is the
+/// lowest.
+#[inline]
+const fn leading_digits(eight: u64) -> (u64, usize) {
+    let from_zero = eight ^ 0x3030_3030_3030_3030;
+    // The highest bit of each byte that is more than 9; carries only reach those behind the first.
+    let others =
+        (from_zero.wrapping_add(0x7676_7676_7676_7676) | from_zero) & 0x8080_8080_8080_8080;
+    let count = others.trailing_zeros() as usize / 8;
+    if count == 0 {
+        return (0, 0);
+    }
+    // With zeros in front, neighbours are joined to pairs, these to fours and these to eight.
+    let digits = from_zero << (64 - 8 * count);
+    let pairs = (digits.wrapping_mul(10)).wrapping_add(digits >> 8) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs.wrapping_mul(100)).wrapping_add(pairs >> 16) & 0x0000_ffff_0000_ffff;
+    let all = (fours.wrapping_mul(10_000)).wrapping_add(fours >> 32) & 0xffff_ffff;
+    (all, count)
 }
 
 /// Writes a float as OpenMetrics wants it in `le` and `quantile`: always with a dot or an exponent.
@@ -204,14 +249,22 @@ mod tests {
             text in "-?[0-9]{0,20}(\\.[0-9]{0,20})?([eE][-+]?[0-9]{0,4})?[ \n]?",
             float in any::<f64>(),
             shift in 0u32..60,
+            behind in "[ -~\n]{0,12}|1234567890|\u{80}{8}",
         ) {
             let round = (float.to_bits() >> shift) as f64;
             for text in [text, format!("{float:e}\n"), format!("{round}\n"), format!("{round:e}\n")] {
                 let line = format!(" {text}");
-                if let Some((value, taken)) = number_line(line.as_bytes()) {
+                let read = number_line(line.as_bytes());
+                if let Some((value, taken)) = read {
                     prop_assert_eq!(line.as_bytes()[taken - 1], b'\n');
                     let plain = parse_float(&line.as_bytes()[1..taken - 1]);
                     prop_assert_eq!(plain.map(f64::to_bits), Ok(value.to_bits()), "{}", line);
+                }
+                // Where more follows, eight bytes are read at once.
+                if line.ends_with('\n') {
+                    let followed = number_line(format!("{line}{behind}").as_bytes());
+                    let bits = |read: Option<(f64, usize)>| read.map(|(value, taken)| (value.to_bits(), taken));
+                    prop_assert_eq!(bits(followed), bits(read), "{}", line);
                 }
             }
         }

@@ -88,21 +88,6 @@ impl<'a> OpenMetricsReader<'a> {
         }
     }
 
-    /// [`Cursor::known_number`] as a sample line; not where start timestamps are read.
-    #[inline]
-    pub(super) fn known_number(
-        &mut self,
-        known: impl FnOnce(&[u8]) -> Option<usize>,
-    ) -> Option<f64> {
-        if self.start_timestamps {
-            return None;
-        }
-        let (key, value) = self.cursor.known_number(known)?;
-        (self.key, self.value) = (key, value);
-        (self.parts, self.timestamp_ms, self.exemplar) = (None, None, None);
-        Some(value)
-    }
-
     fn line(&mut self, known: &mut Known<'_>) -> Result<Option<Line>, Error> {
         let c = &mut self.cursor;
         c.start = c.at;

@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 
+use super::ahead::Ahead;
 use super::content_type::Format;
 use super::error::Error;
 use super::lines::{Form, Line};
@@ -160,29 +161,28 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Reads the next line if it holds nothing but a number of a series that `known` knows, which is asked as in
-    /// [`Self::next_known`]. `None`, and nothing read, when the next line is anything else.
-    ///
-    /// This is the quick way through a page like those before; [`Self::sample`] then tells the sample.
-    #[inline]
-    pub fn next_number(&mut self, known: impl FnOnce(&[u8]) -> Option<usize>) -> Option<f64> {
-        if self.finished || self.nhcb.is_some() {
-            return None;
-        }
-        match &mut self.reader {
-            Reader::Text(r) => r.known_number(known),
-            Reader::OpenMetrics(r) => {
-                let value = r.known_number(known)?;
-                self.exemplars.clear();
-                Some(value)
-            }
-            Reader::Protobuf(_) => None,
-        }
+    /// A look ahead from here, where lines of the page need nothing from those before them; whoever has seen what comes
+    /// on pages before may [`Self::go_to`] a place behind it.
+    pub fn ahead(&self) -> Option<Ahead<'a>> {
+        let is_plain = match &self.reader {
+            Reader::Text(_) => true,
+            Reader::OpenMetrics(r) => !r.start_timestamps,
+            Reader::Protobuf(_) => false,
+        };
+        let is_plain = is_plain && !self.finished && self.nhcb.is_none();
+        is_plain.then(|| Ahead::new(self.body, self.position()))
     }
 
-    /// The sample that [`Self::next_number`] has read last.
-    pub fn sample(&self) -> (Series<'_>, SampleValue) {
-        (self.series(Event::Sample), self.value(Event::Sample))
+    /// Goes on at a place ahead.
+    pub const fn go_to(&mut self, ahead: &Ahead<'a>) {
+        match &mut self.reader {
+            Reader::Text(r) => r.cursor.at = ahead.at,
+            Reader::OpenMetrics(r) => r.cursor.at = ahead.at,
+            Reader::Protobuf(_) => {}
+        }
+        if let Some(metric_type) = ahead.metric_type {
+            self.family.metric_type = metric_type;
+        }
     }
 
     /// How much of a text page was read; 0 of others.
@@ -201,26 +201,10 @@ impl<'a> Parser<'a> {
         (is_text && rest.first() == Some(&b'#')).then_some(rest)
     }
 
-    /// Whether all that matters of metadata lines is what they declare, and [`Self::pass_metadata`] may pass over those
-    /// that the caller has seen before.
-    pub const fn passes_metadata(&self) -> bool {
-        let is_plain = match &self.reader {
-            Reader::Text(_) => true,
-            Reader::OpenMetrics(r) => !r.start_timestamps,
-            Reader::Protobuf(_) => false,
-        };
-        is_plain && self.nhcb.is_none() && !self.family.type_and_unit_labels
-    }
-
-    /// Passes over the first `length` bytes of [`Self::metadata_ahead`]: whole lines, of which the last type is
-    /// `metric_type`.
-    pub const fn pass_metadata(&mut self, length: usize, metric_type: MetricType) {
-        match &mut self.reader {
-            Reader::Text(r) => r.cursor.at += length,
-            Reader::OpenMetrics(r) => r.cursor.at += length,
-            Reader::Protobuf(_) => {}
-        }
-        self.family.metric_type = metric_type;
+    /// Whether all that matters of metadata lines is what they declare, and those that the caller has seen before may be
+    /// passed over.
+    pub fn passes_metadata(&self) -> bool {
+        self.ahead().is_some() && !self.family.type_and_unit_labels
     }
 
     fn read(&mut self, known: &mut Known<'_>) -> Result<Option<Event>, Error> {

@@ -57,18 +57,6 @@ impl<'a> TextReader<'a> {
         Ok(Some(Line::Sample))
     }
 
-    /// [`Cursor::known_number`] as a sample line.
-    #[inline]
-    pub(super) fn known_number(
-        &mut self,
-        known: impl FnOnce(&[u8]) -> Option<usize>,
-    ) -> Option<f64> {
-        let (key, value) = self.cursor.known_number(known)?;
-        (self.key, self.value) = (key, value);
-        (self.parts, self.timestamp_ms) = (None, None);
-        Some(value)
-    }
-
     /// Reads value and timestamp.
     fn suffix(&mut self) -> Result<(), Error> {
         let c = &mut self.cursor;

@@ -138,4 +138,8 @@
 //! HTTP, costs 96 ns a sample instead of 126, and 51 for unpacking. Of what is left in a server, 130 µs a page are a timer, HTTP and sending
 //! the request, of which the kernel has half.
 //!
+//! Since a series gets the samples of several rows at once (2026-11-22), and lines are read ahead and handed to the store as slices, builds
+//! without link-time optimization of before both, between and after both, all three servers at the same time: 0.557, 0.532, 0.490 and
+//! 0.556, 0.544, 0.480; with 10 targets of 10,000 series, between and after, 0.516 and 0.428: such targets now have rows, too.
+//!
 //! One packed page, cold caches: flate2 in pieces 226 µs, zlib-rs at once 79 µs (and 10 µs for the checksum), libdeflate 52 µs.

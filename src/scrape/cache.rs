@@ -54,6 +54,35 @@ struct Entry {
     continues: bool,
 }
 
+/// A look at what a page names ahead of what is noted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Outlook {
+    last: Option<u32>,
+    /// So many series.
+    series: usize,
+    /// The last of them is to be tracked.
+    is_tracked: bool,
+    /// What [`SeriesCache::look`] has found, and the store's name for it.
+    next: Option<(u32, Option<SeriesRef>)>,
+}
+
+impl Outlook {
+    /// Takes what was found as the next; the answer is the store's name for it, or none where it was dropped.
+    #[inline]
+    pub(super) fn go_on(&mut self) -> Option<SeriesRef> {
+        let (at, series) = self.next.take()?;
+        self.last = Some(at);
+        self.series += 1;
+        self.is_tracked = series.is_some();
+        series
+    }
+
+    /// How many series it has seen.
+    pub(super) const fn series(&self) -> usize {
+        self.series
+    }
+}
+
 /// The cache. Pages mostly name the same series in the same order, so the entry that followed last time
 /// is tried before anything is hashed. As long as a page does so from its beginning, nothing is noted of it: a page that
 /// does so to its end leaves everything as it is.
@@ -143,33 +172,70 @@ impl SeriesCache {
         Some(length)
     }
 
-    /// [`Self::expect`] for a series that this page has not named yet.
-    #[inline]
-    pub(super) fn expect_first(&mut self, line: &[u8]) -> Option<usize> {
-        let length = self.expect(line)?;
-        // A page that is like the one before names none twice until it is not any more.
-        if let Some(repeated) = &self.repeated
-            && repeated.series < self.good
-        {
-            return Some(length);
+    /// Where the page stands.
+    pub(super) const fn outlook(&self) -> Outlook {
+        Outlook {
+            last: self.last,
+            series: 0,
+            is_tracked: false,
+            next: None,
         }
-        let entry = self.entries.get(self.expected? as usize)?;
-        (self.repeated.is_none() && entry.seen != self.page).then_some(length)
     }
 
-    /// What is known of the series that [`Self::expect`] has found.
+    /// How many bytes at the beginning of `line` name a series, if it is the one that followed last time and this page
+    /// has not named it yet. Nothing is noted; [`Outlook::go_on`] takes it as the next.
     #[inline]
-    pub(super) fn expected(&self) -> Option<Known> {
-        self.known(Slot(self.expected?))
+    pub(super) fn look(&self, outlook: &mut Outlook, line: &[u8]) -> Option<usize> {
+        let at = match outlook.last {
+            Some(last) => self.entries.get(last as usize)?.next,
+            None => self.first,
+        };
+        let entry = self.entries.get(at as usize)?;
+        let is_stored = entry.series != DROPPED;
+        let is_new = match &self.repeated {
+            // A page that is like the one before names none twice until it is not any more.
+            Some(repeated) => {
+                repeated.series + outlook.series < self.good
+                    && (entry.tracked + 1 == self.page) == is_stored
+            }
+            // What the outlook has named is not noted, but was before.
+            None => {
+                entry.seen != self.page
+                    && (outlook.series == 0 || outlook.last.is_some_and(|last| last < at))
+            }
+        };
+        let length = usize::from(entry.length);
+        let key = line.get(..length).filter(|key| !key.is_empty() && is_new)?;
+        if self.hasher.hash_one(key) != entry.hash {
+            return None;
+        }
+        outlook.next = Some((at, is_stored.then_some(entry.series)));
+        Some(length)
     }
 
-    /// Notes that the page names the series that [`Self::expect`] has found. `tracks`: it must be marked when it is
-    /// missing from the next page.
-    #[inline]
-    pub(super) fn pass(&mut self, tracks: bool) {
-        if let Some(at) = self.expected.take() {
+    /// Notes that the page names what an outlook has seen, and that those of them that are stored must be marked when
+    /// they are missing from the next page.
+    pub(super) fn take(&mut self, outlook: &Outlook) {
+        if outlook.series == 0 {
+            return;
+        }
+        self.expected = None;
+        let is_as_before = self.is_last_as_before();
+        if let Some(repeated) = &mut self.repeated
+            && is_as_before
+        {
+            repeated.series += outlook.series;
+            repeated.is_tracked = outlook.is_tracked;
+            self.last = outlook.last;
+            return;
+        }
+        for _ in 0..outlook.series {
+            let Some(at) = self.guess() else {
+                return;
+            };
+            let is_stored = self.known(Slot(at)) != Some(Known::Dropped);
             self.visit(at);
-            if tracks {
+            if is_stored {
                 self.track(Slot(at));
             }
         }
@@ -210,17 +276,11 @@ impl SeriesCache {
     #[inline]
     fn repeats(&mut self, at: u32) -> bool {
         let guess = self.guess();
+        let is_as_before = self.is_last_as_before();
         let Some(repeated) = &mut self.repeated else {
             return false;
         };
-        let as_before = match self.last {
-            Some(last) => {
-                let before = self.entries.get(last as usize);
-                before.is_some_and(|entry| (entry.tracked + 1 == self.page) == repeated.is_tracked)
-            }
-            None => true,
-        };
-        let repeats = as_before && guess == Some(at) && repeated.series < self.good;
+        let repeats = is_as_before && guess == Some(at) && repeated.series < self.good;
         if repeats {
             repeated.series += 1;
             repeated.is_tracked = false;
@@ -229,13 +289,24 @@ impl SeriesCache {
         repeats
     }
 
+    /// Whether the last series that the page has named is tracked if the page before tracked it, and not otherwise; as
+    /// long as the page is like that one.
+    fn is_last_as_before(&self) -> bool {
+        let Some(repeated) = &self.repeated else {
+            return false;
+        };
+        self.last.is_none_or(|last| {
+            let last = self.entries.get(last as usize);
+            last.is_some_and(|last| (last.tracked + 1 == self.page) == repeated.is_tracked)
+        })
+    }
+
     /// Whether the whole page is like the one before.
     fn is_repeated(&self) -> bool {
-        let last = self.last.and_then(|last| self.entries.get(last as usize));
-        self.repeated.is_some_and(|repeated| {
-            repeated.series == self.good
-                && last.is_some_and(|last| (last.tracked + 1 == self.page) == repeated.is_tracked)
-        })
+        self.repeated
+            .is_some_and(|repeated| repeated.series == self.good)
+            && self.last.is_some()
+            && self.is_last_as_before()
     }
 
     /// Notes in the entries what the page has named so far: it is not like the one before.
@@ -486,30 +557,40 @@ mod tests {
             for (page, good) in pages {
                 let mut here = BTreeSet::new();
                 let mut named = BTreeSet::new();
-                for (series, tracks, quick) in page {
-                    let key = format!("series{series}");
-                    let line = format!("{key} 1");
-                    let is_new = named.insert(series);
-                    if quick && cache.expect_first(line.as_bytes()) == Some(key.len()) {
-                        prop_assert!(is_new);
-                        prop_assert_eq!(cache.expected(), Some(stored(u64::from(series))));
-                        cache.pass(tracks);
-                    } else {
-                        let slot = match cache.find(key.as_bytes()) {
-                            Some((slot, again)) => {
-                                prop_assert_eq!(again, !is_new);
-                                prop_assert_eq!(cache.known(slot), Some(stored(u64::from(series))));
-                                slot
-                            }
-                            None => cache.insert(key.as_bytes(), stored(u64::from(series))),
+                let mut at = 0;
+                while at < page.len() {
+                    // As many as there are the quick way, then one the plain way.
+                    let mut outlook = cache.outlook();
+                    while let Some((series, true, true)) = page.get(at).copied() {
+                        let line = format!("series{series} 1");
+                        let Some(length) = cache.look(&mut outlook, line.as_bytes()) else {
+                            break;
                         };
-                        if tracks {
-                            cache.track(slot);
-                        }
+                        prop_assert_eq!(length, line.len() - 2);
+                        prop_assert_eq!(outlook.go_on(), Some(SeriesRef(u64::from(series))));
+                        prop_assert!(named.insert(series));
+                        here.insert(u64::from(series));
+                        at += 1;
                     }
+                    cache.take(&outlook);
+                    let Some((series, tracks, _)) = page.get(at).copied() else {
+                        break;
+                    };
+                    let key = format!("series{series}");
+                    let is_new = named.insert(series);
+                    let slot = match cache.find(key.as_bytes()) {
+                        Some((slot, again)) => {
+                            prop_assert_eq!(again, !is_new);
+                            prop_assert_eq!(cache.known(slot), Some(stored(u64::from(series))));
+                            slot
+                        }
+                        None => cache.insert(key.as_bytes(), stored(u64::from(series))),
+                    };
                     if tracks {
+                        cache.track(slot);
                         here.insert(u64::from(series));
                     }
+                    at += 1;
                 }
                 let all: BTreeSet<u64> = cache.all_previous().iter().map(|s| s.0).collect();
                 prop_assert_eq!(&all, &before);

@@ -218,23 +218,34 @@ impl FamilyMetadata {
         is_member(metric, family, metadata.metric_type).then_some(metadata)
     }
 
-    /// Whether `rest`, which begins with a metadata line, begins with the block that stood here on the last page. Then
-    /// all that it says is noted; the answer is its length and the type that it declares.
-    pub(super) fn pass(&mut self, rest: &[u8]) -> Option<(usize, MetricType)> {
-        let block = *self.blocks.get(self.next)?;
+    /// Whether `rest`, which begins with a metadata line, begins with the block that stood `ahead` blocks behind the next
+    /// on the last page. The answer is its length and the type that it declares; [`Self::take`] notes what it says.
+    #[inline]
+    pub(super) fn look(&self, ahead: usize, rest: &[u8]) -> Option<(usize, MetricType)> {
+        let block = self.blocks.get(self.next + ahead)?;
         let length = usize::from(block.length);
         let lines = rest.get(..length)?;
-        let declared = self.families.get_mut(block.family as usize)?;
+        let declared = self.families.get(block.family as usize)?;
         let goes_on = rest.get(length) == Some(&b'#');
-        if goes_on || declared.seen == self.page || self.hasher.hash_one(lines) != block.hash {
-            return None;
+        let is_it = !goes_on
+            && self.open.is_none()
+            && declared.seen != self.page
+            && self.hasher.hash_one(lines) == block.hash;
+        is_it.then_some((length, block.metric_type))
+    }
+
+    /// Notes that the page has the next blocks of the last one.
+    pub(super) fn take(&mut self, blocks: usize) {
+        let taken = self.blocks.get(self.next..self.next + blocks);
+        for block in taken.unwrap_or_default() {
+            if let Some(declared) = self.families.get_mut(block.family as usize) {
+                declared.seen = self.page;
+            }
+            if let Some(fresh) = &mut self.fresh {
+                fresh.push(*block);
+            }
         }
-        declared.seen = self.page;
-        self.next += 1;
-        if let Some(fresh) = &mut self.fresh {
-            fresh.push(block);
-        }
-        Some((length, block.metric_type))
+        self.next += blocks;
     }
 
     /// Whether a block has begun and not ended.
@@ -242,7 +253,7 @@ impl FamilyMetadata {
         self.open.is_some()
     }
 
-    /// Notes that metadata lines begin at `start`, which [`Self::pass`] does not know.
+    /// Notes that metadata lines begin at `start`, which [`Self::look`] does not know.
     pub(super) const fn begin_block(&mut self, start: usize) {
         self.open = Some(Open {
             start,
@@ -384,7 +395,8 @@ mod tests {
         let mut at = 0;
         let mut passed = Vec::new();
         for block in page {
-            let known = metadata.pass(&whole.as_bytes()[at..]);
+            let known = metadata.look(0, &whole.as_bytes()[at..]);
+            metadata.take(usize::from(known.is_some()));
             passed.push(known.is_some());
             if known.is_none() && block.starts_with('#') {
                 metadata.begin_block(at);
@@ -420,7 +432,7 @@ mod tests {
             [true, false, false, false, true]
         );
         assert_eq!(read(&mut metadata, &[B, "b 1\n", C]), [false, false, true]);
-        assert_eq!(metadata.pass(b"# TYPE b gauge\n"), None);
+        assert_eq!(metadata.look(0, b"# TYPE b gauge\n"), None);
         for _ in 0..=KEPT_PAGES {
             read(&mut metadata, &[B, "b 1\n", C]);
         }

@@ -14,6 +14,7 @@ mod page;
 mod place;
 mod pool;
 mod report;
+mod row;
 mod schedule;
 mod scrape_loop;
 mod series_labels;

@@ -7,6 +7,7 @@ use super::counters::Counters;
 use super::error::Error;
 use super::limits::{BUCKET_LIMIT, HistogramLimits, SAMPLE_LIMIT, check_labels};
 use super::metadata::FamilyMetadata;
+use super::row::Rows;
 use super::scrape_loop::Page;
 use super::series_labels;
 use super::target::Target;
@@ -53,6 +54,13 @@ pub(super) struct PageOutcome {
 }
 
 impl PageOutcome {
+    /// Counts lines that were taken as a row, with so many samples.
+    pub(super) const fn count_row(&mut self, lines: usize, samples: usize) {
+        self.scraped += lines;
+        self.post_relabeling += samples;
+        self.appended += samples as u64;
+    }
+
     /// What is worth a log line, in upstream's words.
     pub(super) fn warnings(&self) -> Vec<(&'static str, usize)> {
         [
@@ -104,14 +112,15 @@ pub(super) fn take_page(
     let mut family = String::new();
     // What is told to the store of metadata hangs on each series.
     let passes_metadata = parser.passes_metadata() && !context.features.metadata;
+    let mut rows = Rows::new(passes_metadata);
+    let mut takes_rows = !context.features.metadata;
     let result = loop {
-        if passes_metadata && context.pass_metadata(&mut parser, page.body) {
-            continue;
+        if passes_metadata && parser.metadata_ahead().is_none() {
+            context.metadata.end_block(page.body, parser.position());
         }
-        match context.take_row(&mut parser, batch, outcome) {
-            Ok(true) => continue,
-            Ok(false) => {}
-            Err(why) => break Err(why),
+        takes_rows = takes_rows && rows.take(context, &mut parser, batch, outcome);
+        if passes_metadata && parser.metadata_ahead().is_some() && !context.metadata.is_in_block() {
+            context.metadata.begin_block(parser.position());
         }
         match parser.next_known(&mut |line| context.cache.expect(line)) {
             Ok(Some(Entry::Sample { series, value })) => {
@@ -119,6 +128,7 @@ pub(super) fn take_page(
                 if let Err(why) = context.take_sample(&series, value, &family, batch, outcome) {
                     break Err(why);
                 }
+                takes_rows = !context.features.metadata;
             }
             Ok(Some(entry)) => context.take_metadata(&entry, &mut family),
             Ok(None) => break Ok(()),
@@ -138,81 +148,13 @@ pub(super) fn take_page(
     }
 }
 
-/// So many lines are taken as one row at most: readers and writers wait for a row.
-const ROW_LINES_MAX: usize = 512;
-
 impl Context<'_> {
-    /// Takes lines that hold nothing but a number of a series that is known, as [`Self::take_sample`] would, up to the
-    /// first that is anything else. False when the next line is that already.
-    fn take_row(
-        &mut self,
-        parser: &mut Parser<'_>,
-        batch: &mut dyn Appender,
-        outcome: &mut PageOutcome,
-    ) -> Result<bool, Error> {
-        if self.features.metadata {
-            return Ok(false);
+    /// How many samples the page may have yet.
+    pub(super) fn sample_room(&self, outcome: &PageOutcome) -> usize {
+        match self.options.sample_limit {
+            0 => usize::MAX,
+            limit => usize::try_from(limit.saturating_sub(outcome.appended)).unwrap_or(usize::MAX),
         }
-        let before = outcome.scraped;
-        let limit = match self.options.sample_limit {
-            0 => u64::MAX,
-            limit => limit,
-        };
-        let cache = &mut *self.cache;
-        let mut is_full = true;
-        while is_full {
-            let mut lines = 0;
-            is_full = false;
-            let mut is_open = false;
-            let row = batch.append_row(self.at.as_ms(), &mut || {
-                loop {
-                    // Only now it is known that the store has taken it.
-                    if std::mem::take(&mut is_open) {
-                        cache.pass(true);
-                    }
-                    is_full = lines == ROW_LINES_MAX;
-                    if is_full || outcome.appended >= limit {
-                        return None;
-                    }
-                    let value = parser.next_number(|line| cache.expect_first(line))?;
-                    lines += 1;
-                    outcome.scraped += 1;
-                    if let Some(Known::Stored(name)) = cache.expected() {
-                        is_open = true;
-                        outcome.post_relabeling += 1;
-                        outcome.appended += 1;
-                        return Some((name, value));
-                    }
-                    cache.pass(false);
-                }
-            });
-            if !matches!(row, Ok(true)) {
-                // Its labels are wanted, or its loss is to be counted: it goes the long way.
-                outcome.post_relabeling -= 1;
-                outcome.appended -= 1;
-                let (series, value) = parser.sample();
-                self.take_sample(&series, value, "", batch, outcome)?;
-                return Ok(true);
-            }
-        }
-        Ok(outcome.scraped > before)
-    }
-
-    /// Passes over metadata lines that are as on the last page, or notes where lines begin and end that are not.
-    fn pass_metadata(&mut self, parser: &mut Parser<'_>, page: &[u8]) -> bool {
-        let Some(rest) = parser.metadata_ahead() else {
-            self.metadata.end_block(page, parser.position());
-            return false;
-        };
-        if self.metadata.is_in_block() {
-            return false;
-        }
-        let Some((length, metric_type)) = self.metadata.pass(rest) else {
-            self.metadata.begin_block(parser.position());
-            return false;
-        };
-        parser.pass_metadata(length, metric_type);
-        true
     }
 
     fn take_metadata(&mut self, entry: &Entry<'_>, current: &mut String) {

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use super::cache::SeriesCache;
 use super::counters::Counters;
 use super::limits::HistogramLimits;
@@ -235,24 +237,16 @@ impl ScrapeLoop {
         let at_ms = report.at.as_ms();
         let mut from = 0;
         while from < self.reports.len() {
-            let mut taken = from;
-            let row = batch.append_row(at_ms, &mut || {
-                let series = self.reports.get(taken)?;
-                let name = series.series?;
-                taken += 1;
-                Some((name, series.value(report, timeout, limit)))
-            });
-            // Those that the store knows were taken, up to this one.
-            let (at, fate) = match row {
-                Ok(true) => (taken, None),
-                Ok(false) => (taken.saturating_sub(1), None),
-                Err(why) => (taken.saturating_sub(1), Some(why)),
-            };
-            from = at + 1;
-            let Some(series) = self.reports.get_mut(at) else {
+            let reports = self.reports.iter().skip(from);
+            let known = reports.map_while(|s| Some((s.series?, s.value(report, timeout, limit))));
+            let row: SmallVec<[(SeriesRef, f64); 8]> = known.collect();
+            let (added, refused) = batch.append_row(at_ms, &row);
+            from += added + 1;
+            // Of those that the store knows, it has taken all up to this one.
+            let Some(series) = self.reports.get_mut(from - 1) else {
                 break;
             };
-            let fate = match fate {
+            let fate = match refused {
                 Some(why) if is_late(&why) => Ok(()),
                 Some(why) => Err(why),
                 None => {

@@ -37,21 +37,21 @@ pub trait Appender: Send {
     /// store does not know the series any more: [`Self::append`] makes it anew.
     fn append_known(&mut self, series: SeriesRef, sample: &Sample) -> Result<bool, AppendError>;
 
-    /// Adds floats of one time as [`Self::append_known`] would one by one: those that `next` tells until there are no
-    /// more, or one is not added. That one comes to nothing, and the answer is what `append_known` says of it.
-    ///
-    /// `next` must be quick, since the store may hold a lock meanwhile.
+    /// Adds floats of one time as [`Self::append_known`] would one by one, until one is not added. The answer is how many
+    /// were, and why the next one was refused; without a reason the store does not know its series any more.
     fn append_row(
         &mut self,
         timestamp_ms: i64,
-        next: &mut dyn FnMut() -> Option<(SeriesRef, f64)>,
-    ) -> Result<bool, AppendError> {
-        while let Some((series, value)) = next() {
-            if !self.append_known(series, &Sample::float(timestamp_ms, value))? {
-                return Ok(false);
+        row: &[(SeriesRef, f64)],
+    ) -> (usize, Option<AppendError>) {
+        for (added, (series, value)) in row.iter().enumerate() {
+            match self.append_known(*series, &Sample::float(timestamp_ms, *value)) {
+                Ok(true) => {}
+                Ok(false) => return (added, None),
+                Err(why) => return (added, Some(why)),
             }
         }
-        Ok(true)
+        (row.len(), None)
     }
 
     /// Adds floats of one series as [`Self::append_known`] would one by one: those that `next` tells, until one is not

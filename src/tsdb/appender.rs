@@ -26,6 +26,9 @@ pub(super) struct BatchBuilder {
     expected: Option<Arc<[SeriesId]>>,
     /// The row has so many of them at its front, in their order.
     following: usize,
+    /// So many samples at the front of the row are noted in what follows: those of the stream are only when something
+    /// else comes.
+    noted: usize,
     /// So many samples at the front of the row have rising numbers, and so many of the others.
     rising: usize,
     rising_others: usize,
@@ -68,9 +71,34 @@ impl BatchBuilder {
         (self.batch, self.named)
     }
 
+    /// Notes where the series are that followed the stream. Each is there once.
+    #[inline]
+    fn note_row(&mut self) {
+        while let Some((id, _)) = self.batch.row.get(self.noted) {
+            let (id, at) = (*id, self.noted);
+            self.note(id, Place::Row(at));
+        }
+    }
+
+    /// Notes where the first sample of a series is.
+    fn note(&mut self, id: SeriesId, place: Place) {
+        let batch = &self.batch;
+        let rises = match place {
+            Place::Row(at) => {
+                self.noted = at + 1;
+                extend(&batch.row, at, &mut self.rising) || chain(&mut self.chains, id, at)
+            }
+            Place::Other(at) => extend(&batch.samples, at, &mut self.rising_others),
+        };
+        if !rises {
+            self.others.insert(id, Places::of(place));
+        }
+    }
+
     /// Where the newest sample is that the batch has of a series.
     #[inline]
-    fn newest_at(&self, id: SeriesId) -> Option<Place> {
+    fn newest_at(&mut self, id: SeriesId) -> Option<Place> {
+        self.note_row();
         if let Some(places) = self.places(id) {
             return Some(places.newest);
         }
@@ -109,8 +137,9 @@ impl BatchBuilder {
     }
 
     /// Time of the newest sample that the batch has of a series.
-    fn newest_ms(&self, id: SeriesId) -> Option<i64> {
-        self.time(self.newest_at(id)?)
+    fn newest_ms(&mut self, id: SeriesId) -> Option<i64> {
+        let newest = self.newest_at(id)?;
+        self.time(newest)
     }
 
     #[inline]
@@ -122,8 +151,9 @@ impl BatchBuilder {
     }
 
     /// The value that the batch has of a series at a time.
-    fn value_at(&self, id: SeriesId, ms: i64) -> Option<SampleValue> {
-        let (newest_ms, value) = self.sample(self.newest_at(id)?)?;
+    fn value_at(&mut self, id: SeriesId, ms: i64) -> Option<SampleValue> {
+        let newest = self.newest_at(id)?;
+        let (newest_ms, value) = self.sample(newest)?;
         if newest_ms == ms {
             return Some(value);
         }
@@ -139,40 +169,47 @@ impl BatchBuilder {
     /// Whether the row so far is the beginning of what an open stream has, and nothing else is there: then what comes
     /// next in the stream needs no look at its series.
     fn follows(&mut self, open: &OpenStream, ms: i64) -> bool {
-        let ids = || Arc::clone(open.ids());
-        let expected = self.expected.get_or_insert_with(ids);
-        let news = self.batch.row.iter().skip(self.following);
-        let of_stream = expected.iter().skip(self.following);
-        self.following += (news.zip(of_stream))
-            .take_while(|((id, _), of)| id == *of)
-            .count();
-        Arc::ptr_eq(expected, open.ids())
+        if self.expected.is_none() {
+            self.expected = Some(Arc::clone(open.ids()));
+            self.batch.row.reserve_exact(open.ids().len());
+        }
+        let is_it = |ids: &Arc<[SeriesId]>| Arc::ptr_eq(ids, open.ids());
+        self.expected.as_ref().is_some_and(is_it)
             && open.newest_ms() < ms
             && (self.batch.row.is_empty() || self.batch.row_ms == ms)
     }
 
-    /// Adds a float of a series that comes next in the stream that the row follows; false, and nothing done, where
-    /// another does.
-    #[inline]
-    fn push_expected(&mut self, ms: i64, id: SeriesId, value: f64) -> bool {
-        let at = self.batch.row.len();
-        let is_it = self.following == at
-            && self.expected.as_ref().and_then(|ids| ids.get(at)) == Some(&id)
-            && self.batch.samples.is_empty();
-        if is_it {
-            self.following += 1;
-            if !self.push_next(ms, id, value) {
-                // Each series is there once.
-                self.push_after(None, id, Sample::float(ms, value));
-            }
+    /// Adds the floats at the front of `samples` whose series come next in the stream that the row follows; how many
+    /// these are.
+    fn push_following(&mut self, ms: i64, samples: &[(SeriesRef, f64)]) -> usize {
+        let row = &mut self.batch.row;
+        let expected = self.expected.as_deref().unwrap_or_default();
+        // What came another way may have been the next all the same.
+        let news = row.iter().zip(expected).skip(self.following);
+        self.following += news.take_while(|((id, _), of)| id == *of).count();
+        if self.following < row.len() || !self.batch.samples.is_empty() {
+            return 0;
         }
-        is_it
+        let ids = expected.get(self.following..).unwrap_or_default();
+        // What is no number may be a marker.
+        let is_next = |((series, value), id): &(&(SeriesRef, f64), &SeriesId)| {
+            series.0 == u64::from(**id) && !value.is_nan()
+        };
+        let count = samples.iter().zip(ids).take_while(is_next).count();
+        let added = samples.iter().zip(ids).take(count);
+        row.extend(added.map(|((_, value), id)| (*id, *value)));
+        self.following += count;
+        if count > 0 {
+            self.batch.row_ms = ms;
+        }
+        count
     }
 
     /// Adds a float of a series that comes next in a row of rising numbers, where the batch has nothing else; false, and
     /// nothing done, where it has.
     #[inline]
     fn push_next(&mut self, ms: i64, id: SeriesId, value: f64) -> bool {
+        self.note_row();
         let batch = &mut self.batch;
         let goes_on = match batch.row.last() {
             Some((last, _)) => *last < id && batch.row_ms == ms,
@@ -186,15 +223,17 @@ impl BatchBuilder {
             batch.row_ms = ms;
             batch.row.push((id, value));
             self.rising += 1;
+            self.noted += 1;
         }
         goes_on && is_all
     }
 
     fn push(&mut self, id: SeriesId, sample: Sample) {
-        self.push_after(self.newest_at(id), id, sample);
+        let before = self.newest_at(id);
+        self.push_after(before, id, sample);
     }
 
-    /// [`Self::push`] where the newest sample that the batch has of the series is at `before`.
+    /// [`Self::push`] where the newest sample that the batch has of the series is at `before`, as [`Self::newest_at`] says.
     #[inline]
     fn push_after(&mut self, before: Option<Place>, id: SeriesId, sample: Sample) {
         let ms = sample.timestamp_ms;
@@ -216,19 +255,10 @@ impl BatchBuilder {
                 Place::Other(batch.samples.len() - 1)
             }
         };
-        let Some(before) = before else {
-            let rises = match place {
-                Place::Row(at) => {
-                    extend(&batch.row, at, &mut self.rising) || chain(&mut self.chains, id, at)
-                }
-                Place::Other(at) => extend(&batch.samples, at, &mut self.rising_others),
-            };
-            if !rises {
-                self.others.insert(id, Places::of(place));
-            }
-            return;
-        };
-        self.add(id, ms, before, place);
+        match before {
+            Some(before) => self.add(id, ms, before, place),
+            None => self.note(id, place),
+        }
     }
 
     /// Adds a sample of a series that has some, the newest of them at `before`.
@@ -385,12 +415,13 @@ impl<'a> DbAppender<'a> {
         self.db.live.window_ms.load(Ordering::Relaxed)
     }
 
-    fn check(&self, head: &Head, id: SeriesId, sample: &Sample) -> Result<(), AppendError> {
-        check(&self.builder, head, id, sample, self.window_ms())
+    fn check(&mut self, head: &Head, id: SeriesId, sample: &Sample) -> Result<(), AppendError> {
+        let window_ms = self.window_ms();
+        check(&mut self.builder, head, id, sample, window_ms)
     }
 
     /// Creates a series or takes it back from an archive, if there is room.
-    fn create(&self, labels: &Labels, sample: &Sample) -> Result<SeriesId, AppendError> {
+    fn create(&mut self, labels: &Labels, sample: &Sample) -> Result<SeriesId, AppendError> {
         let refused = |why: &str| AppendError::Refused(why.to_owned());
         let archived = self.db.archived(labels);
         let archived = archived.map_err(|e| refused(&e.to_string()))?;
@@ -497,39 +528,42 @@ impl Appender for DbAppender<'_> {
     fn append_row(
         &mut self,
         timestamp_ms: i64,
-        next: &mut dyn FnMut() -> Option<(SeriesRef, f64)>,
-    ) -> Result<bool, AppendError> {
+        row: &[(SeriesRef, f64)],
+    ) -> (usize, Option<AppendError>) {
         let window_ms = self.window_ms();
+        let builder = &mut self.builder;
         let head = self.db.head.read();
         let in_bounds = head.is_in_bounds(timestamp_ms);
-        let key = self.builder.stream.filter(|_| in_bounds);
+        let key = builder.stream.filter(|_| in_bounds);
         let open = key.and_then(|key| head.rows().open(key));
-        let is_open = open.is_some_and(|open| self.builder.follows(open, timestamp_ms));
-        while let Some((series, value)) = next() {
-            let id = SeriesId::try_from(series.0).ok();
-            // What is no number may be a marker.
-            if is_open
-                && let Some(id) = id
-                && !value.is_nan()
-                && self.builder.push_expected(timestamp_ms, id, value)
-            {
-                continue;
+        let is_open = open.is_some_and(|open| builder.follows(open, timestamp_ms));
+        let mut added = 0;
+        loop {
+            let rest = row.get(added..).unwrap_or_default();
+            if is_open {
+                added += builder.push_following(timestamp_ms, rest);
             }
+            let Some((series, value)) = row.get(added) else {
+                return (added, None);
+            };
+            let id = SeriesId::try_from(series.0).ok();
             let Some((id, known)) = id.and_then(|id| Some((id, head.table().get(id)?))) else {
-                return Ok(false);
+                return (added, None);
             };
             let is_next = in_bounds
                 && known.state.is_safe()
                 && (head.newest_of(id, known)).is_some_and(|ms| ms < timestamp_ms);
-            if is_next && !value.is_nan() && self.builder.push_next(timestamp_ms, id, value) {
-                continue;
+            // What is no number may be a marker.
+            if !(is_next && !value.is_nan() && builder.push_next(timestamp_ms, id, *value)) {
+                let sample = Sample::float(timestamp_ms, *value);
+                match add(builder, &head, (id, known), sample, window_ms) {
+                    Ok(true) => {}
+                    Ok(false) => return (added, None),
+                    Err(why) => return (added, Some(why)),
+                }
             }
-            let sample = Sample::float(timestamp_ms, value);
-            if !add(&mut self.builder, &head, (id, known), sample, window_ms)? {
-                return Ok(false);
-            }
+            added += 1;
         }
-        Ok(true)
     }
 
     fn append_run(
@@ -606,7 +640,7 @@ impl Appender for DbAppender<'_> {
 
 /// Judges a sample by what its series and the batch hold.
 fn check(
-    builder: &BatchBuilder,
+    builder: &mut BatchBuilder,
     head: &Head,
     id: SeriesId,
     sample: &Sample,

@@ -22,7 +22,7 @@ use crate::tsdb::batch::SeriesId;
 const ROWS_MAX: usize = 8;
 
 /// So many values are kept of a stream at most: who waits for them to go to their series does not wait long.
-const VALUES_MAX: usize = 1 << 14;
+const VALUES_MAX: usize = 1 << 15;
 
 /// The streams that are open.
 #[derive(Debug)]

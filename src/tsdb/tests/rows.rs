@@ -14,17 +14,13 @@ type Fate = Result<bool, AppendError>;
 fn row(batch: &mut dyn Appender, ms: i64, samples: &[(SeriesRef, f64)]) -> Vec<Fate> {
     let mut fates = Vec::new();
     while fates.len() < samples.len() {
-        let mut rest = samples[fates.len()..].iter().copied();
-        let mut told = 0;
-        let fate = batch.append_row(ms, &mut || {
-            let next = rest.next();
-            told += usize::from(next.is_some());
-            next
-        });
-        let is_done = fate == Ok(true);
-        fates.extend((0..told - usize::from(!is_done)).map(|_| Ok(true)));
-        if !is_done {
-            fates.push(fate);
+        let rest = &samples[fates.len()..];
+        let (added, refused) = batch.append_row(ms, rest);
+        fates.extend((0..added).map(|_| Ok(true)));
+        if added < rest.len() {
+            fates.push(refused.map_or(Ok(false), Err));
+        } else {
+            assert_eq!(refused, None);
         }
     }
     fates
