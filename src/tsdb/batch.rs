@@ -17,6 +17,8 @@ pub(crate) type SeriesId = u32;
 /// What one commit brings.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Batch {
+    /// The stream that it is a row of, by its number in the log that it was read from.
+    pub(crate) stream: Option<u64>,
     /// Whether samples that are older than their series' newest are kept.
     pub(crate) out_of_order: bool,
     /// Series that no earlier record names.

@@ -181,9 +181,15 @@ impl Db {
         manifest.remove_leftovers(&disk)?;
         // What the log adds from here on is not in the catalog.
         let exemplars_saved = head.exemplars().next();
+        let mut named = Vec::new();
         let mut replayed = log.finish(&mut recovery, |sequence, record| {
             apply(&mut head, sequence, record);
+            // As long as the log is read, what it has named is there, so that streams open as they did.
+            let ids = head.take_named();
+            head.names_are_safe(&ids);
+            named.extend(ids);
         })?;
+        head.end_replay(&named);
         // A damaged manifest does not say how far the log was: numbers go on behind all that blocks and deletions
         // name, or a later deletion would count as older than what it deletes.
         if !recovery.damages.is_empty() {
@@ -201,7 +207,7 @@ impl Db {
             ..Live::default()
         };
         let damaged = !recovery.damages.is_empty();
-        let named = (recovery.records > 0).then(|| head.take_named());
+        let named = (recovery.records > 0).then_some(named);
         let maintenance = Maintenance::new(now_ms, files, damaged, named, exemplars_saved);
         live.chunks.store(head.chunk_count(), Ordering::Relaxed);
         live.catalog_bytes
@@ -499,7 +505,7 @@ impl Storage for Db {
 pub(super) fn apply(head: &mut Head, sequence: u64, record: Record) {
     match record {
         Record::Batch(batch) => {
-            head.apply(sequence, batch);
+            head.apply_of(batch.stream, sequence, batch);
         }
         Record::Delete {
             ids,

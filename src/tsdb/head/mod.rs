@@ -323,13 +323,14 @@ impl Head {
         series.value_at(id, ms, &self.blocks)
     }
 
-    /// Applies a batch under its number: all of it becomes visible at once. What cannot be added
-    /// (a sample that another batch has overtaken) is left out.
+    /// [`Self::apply_of`] of a batch of no stream.
+    #[cfg(test)]
     pub(crate) fn apply(&mut self, sequence: u64, batch: Batch) -> Applied {
         self.apply_of(None, sequence, batch)
     }
 
-    /// [`Self::apply`] of a batch that a stream has brought.
+    /// Applies a batch that a stream has brought under its number: all of it becomes visible at once. What cannot be
+    /// added (a sample that another batch has overtaken) is left out.
     pub(crate) fn apply_of(&mut self, stream: Option<u64>, sequence: u64, batch: Batch) -> Applied {
         let mut applied = Applied::default();
         for (id, labels) in &batch.series {
@@ -479,6 +480,16 @@ impl Head {
             // One that has left memory since and is back is not named yet.
             if let Some(series) = self.table.get_mut(*id) {
                 series.state.logged |= series.state.named;
+            }
+        }
+    }
+
+    /// Lets all rows go to their series after a start, and takes back that the names are safe which the log alone has.
+    pub(crate) fn end_replay(&mut self, named: &[SeriesId]) {
+        self.close_streams();
+        for id in named {
+            if let Some(series) = self.table.get_mut(*id) {
+                series.state.logged = false;
             }
         }
     }

@@ -325,3 +325,31 @@ fn danger_5_no_sync_makes_names_safe_that_a_failed_one_has_lost() {
     assert!(found.len() >= 4, "{found:?}");
     assert_eq!(found.len() % 2, 0, "half a batch: {found:?}");
 }
+
+#[test]
+fn danger_2_numbers_of_streams_in_the_log_are_no_keys_of_those_who_write() {
+    let disk = MemoryDisk::new();
+    let options = Options {
+        kept_row_series: 4,
+        ..quiet(Options::default())
+    };
+    let mut expected = Vec::new();
+    // Each process numbers its streams anew: in all logs the first one is 1, whatever it brings.
+    for (first, life) in [(0, 0), (5, 1), (0, 2), (20, 3)] {
+        let db = open(&disk, options.clone());
+        assert_eq!(dump(&db), expected);
+        assert!((0..4).all(|key| db.head.read().rows().open(key).is_none()));
+        for t in life * 10..life * 10 + 7 {
+            let mut batch = db.appender();
+            batch.set_stream(1);
+            for i in first..first + 10 {
+                let sample = Sample::float(t, (t * i) as f64);
+                batch.append(None, &series(i), sample).unwrap();
+            }
+            batch.commit().unwrap();
+        }
+        expected = dump(&db);
+        disk.kill();
+    }
+    assert_eq!(expected.len(), 4 * 7 * 10);
+}

@@ -67,6 +67,7 @@ impl Bases {
         if flags & WITH_REST == 0 && !reader.is_empty() {
             return Err(Error::Invalid("row"));
         }
+        batch.stream = Some(number);
         batch.out_of_order = flags & LATE != 0;
         (batch.row_ms, batch.row) = (row_ms, row);
         Ok(Row::Record(Record::Batch(batch)))
