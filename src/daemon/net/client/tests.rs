@@ -15,7 +15,8 @@ use super::*;
 use crate::daemon::testing::{echo, secret, serve};
 use crate::model::http_client::{Authorization, BasicAuth, HeaderOptions, SecretSource};
 
-const TIMEOUT: Duration = Duration::from_secs(5);
+/// Long, because it ends a hang and measures nothing.
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 async fn fetch(options: ClientOptions, url: &str) -> Result<Response, Error> {
     let client = Client::new(&options).expect("valid options");
@@ -122,6 +123,44 @@ async fn a_connection_is_kept_as_long_as_the_peer_keeps_it() {
         }
         assert_eq!(peers.load(Ordering::SeqCst), connections, "{reply:?}");
     }
+}
+
+/// Answers the first request over each connection, and closes when it has the second.
+async fn forgetful_server() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("port 0 binds");
+    let address = listener.local_addr().expect("bound");
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.expect("accepts");
+            tokio::spawn(async move {
+                let mut request = [0; 4096];
+                let _ = stream.read(&mut request).await;
+                let reply = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+                let _ = stream.write_all(reply).await;
+                let _ = stream.read(&mut request).await;
+            });
+        }
+    });
+    format!("http://{address}/")
+}
+
+#[tokio::test]
+async fn what_a_dead_connection_swallowed_is_asked_again_unless_it_may_count_twice() {
+    let url = forgetful_server().await;
+    let client = Client::new(&ClientOptions::default()).expect("valid options");
+    for _ in 0..4 {
+        let answer = client.send(Request::get(&url, TIMEOUT)).await;
+        assert_eq!(text(&answer.expect("answers")), "ok");
+    }
+    let client = Client::new(&ClientOptions::default()).expect("valid options");
+    let post = || Request::post(&url, "text/plain", "once", TIMEOUT);
+    assert_eq!(text(&client.send(post()).await.expect("answers")), "ok");
+    let error = client.send(post()).await.expect_err("no answer");
+    assert!(error.may_have_arrived());
+    assert_eq!(error.cause().to_string(), "unexpected EOF");
+    assert_eq!(text(&client.send(post()).await.expect("answers")), "ok");
 }
 
 #[tokio::test]

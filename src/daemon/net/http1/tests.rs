@@ -364,3 +364,28 @@ proptest! {
         prop_assert_eq!(ours, theirs, "{:?}", String::from_utf8_lossy(&bytes));
     }
 }
+
+#[tokio::test]
+async fn who_answers_before_all_is_sent_is_heard() {
+    // Room for less than the body, of which the peer takes nothing before it answers.
+    let (near, mut far) = tokio::io::duplex(1 << 10);
+    let body = Bytes::from(vec![b'x'; 1 << 16]);
+    let message = Message {
+        opening: encode(&Method::POST, "/", "host", &HeaderMap::new(), body.len()),
+        body,
+        bodiless: false,
+    };
+    let reply = b"HTTP/1.1 413 Payload Too Large\r\nContent-Length: 2\r\n\r\nno";
+    let (asked, written) = join(
+        Connection::new(Box::new(near)).ask(message),
+        tokio::io::AsyncWriteExt::write_all(&mut far, reply),
+    )
+    .await;
+    written.expect("room for the answer");
+    let mut answer = asked.expect("an answer");
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+    while answer.incoming.more().await.expect("a body") {}
+    assert_eq!(answer.incoming.data(), b"no");
+    let (_, _, connection) = answer.incoming.finish();
+    assert!(connection.is_none(), "the request is not sent whole");
+}
