@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use url::Url;
 
@@ -27,29 +28,51 @@ pub(super) async fn targets(state: State, params: Params) -> Result<Reply, Failu
     let mut pools = (state.targets)();
     pools.retain(|p| pool.is_empty() || p.name == pool);
     pools.sort_by(|a, b| a.name.cmp(&b.name));
-    let mut active = Vec::new();
-    let mut dropped = Vec::new();
     for pool in &mut pools {
         pool.active.sort_by(|a, b| a.labels.cmp(&b.labels));
-        if show_active {
-            active.extend(pool.active.iter().map(|t| target(&state, &pool.name, t)));
-        }
-        if show_dropped {
-            dropped.extend(pool.dropped.iter().map(|labels| {
-                json!({ "discoveredLabels": json::labels(labels), "scrapePool": pool.name })
-            }));
-        }
     }
+    let active = pools.iter().filter(|_| show_active).flat_map(|pool| {
+        let shown = |t| target(&state, &pool.name, t);
+        pool.active.iter().map(shown)
+    });
+    let dropped = pools.iter().filter(|_| show_dropped).flat_map(|pool| {
+        let shown =
+            |labels| json!({ "discoveredLabels": json::labels(labels), "scrapePool": pool.name });
+        pool.dropped.iter().map(shown)
+    });
     let counts = if show_dropped {
         Value::Object(pools.iter().map(dropped_count).collect())
     } else {
         Value::Null
     };
-    Ok(Reply::json(&json!({
-        "activeTargets": active,
-        "droppedTargets": dropped,
-        "droppedTargetCounts": counts,
-    })))
+    Ok(Reply::json(&AllTargets {
+        active_targets: active,
+        dropped_targets: dropped,
+        dropped_target_counts: counts,
+    }))
+}
+
+/// What `/api/v1/targets` shows. Each target becomes JSON when it is its turn: a tree of twenty thousand would take more
+/// memory than the targets do.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AllTargets<A, D>
+where
+    A: Iterator<Item = Value> + Clone,
+    D: Iterator<Item = Value> + Clone,
+{
+    #[serde(serialize_with = "each")]
+    active_targets: A,
+    #[serde(serialize_with = "each")]
+    dropped_targets: D,
+    dropped_target_counts: Value,
+}
+
+fn each<S: Serializer>(
+    values: &(impl Iterator<Item = Value> + Clone),
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(values.clone())
 }
 
 fn dropped_count(pool: &PoolView) -> (String, Value) {
