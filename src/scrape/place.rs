@@ -47,7 +47,7 @@ impl Places {
         }
     }
 
-    /// A place for the target with this hash. It is the same after each restart, to within [`STRETCH_MS`].
+    /// A place for the target with this hash. It is the same after each restart, but for the 50 ms within which targets share one.
     pub fn take(self: &Arc<Self>, interval: Span, target_hash: u64) -> Place {
         let interval_ms = interval.as_ms().max(1);
         let interval_ns = interval_ms.saturating_mul(1_000_000);

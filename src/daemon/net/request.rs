@@ -25,7 +25,7 @@ pub struct Request {
     pub body: Bytes,
     /// From now until the last byte of the body, redirects and tokens included.
     pub timeout: Duration,
-    /// An answer of this many bytes (unpacked) or more is an error; 0 for [`BODY_LIMIT_DEFAULT`].
+    /// An answer of this many bytes (unpacked) or more is an error; 0 for `BODY_LIMIT_DEFAULT`.
     pub body_limit: u64,
     /// Whether an answer counts as soon as its head is there: of a body that is too large, too slow (it has
     /// half of the time that is left), torn or badly packed, what was read is taken.
@@ -33,7 +33,7 @@ pub struct Request {
     /// Whether gzip is offered. compat: an answer that is packed all the same is unpacked.
     pub gzip: bool,
     /// Whether an answer that came packed may be handed over packed, so that the caller can unpack it where and into
-    /// what it likes; [`Response::packed`] tells.
+    /// what it likes; [`Response::packed`](super::Response::packed) tells.
     pub keep_packed: bool,
 }
 

@@ -15,9 +15,9 @@ pub struct Response {
     pub headers: Fields,
     /// The body, unpacked unless [`Self::packed`].
     pub body: Body,
-    /// Whether the body is gzip still; only where [`Request::keep_packed`]. [`Self::unpack`] unpacks it.
+    /// Whether the body is gzip still; only where [`Request::keep_packed`](super::Request::keep_packed). [`Self::unpack`] unpacks it.
     pub packed: bool,
-    /// Whether the body is all of it; false only where [`Request::head_counts`].
+    /// Whether the body is all of it; false only where [`Request::head_counts`](super::Request::head_counts).
     pub whole: bool,
 }
 

@@ -5,7 +5,7 @@
 //! and buffers for each connection, took a tenth of the whole cost of a scrape. Heads are parsed by httparse, as in hyper;
 //! `tests` holds everything against hyper, byte by byte.
 //!
-//! [`head`] and [`framing`] know the protocol and do no I/O; [`Connection`] brings them the bytes.
+//! `head` and `framing` know the protocol and do no I/O; `Connection` brings them the bytes.
 
 mod buffer;
 mod framing;
