@@ -82,7 +82,7 @@
 //!
 //! # A full log and tiny targets, 2026-11-22
 //!
-//! The same machine, other builds running (load 2 to 5). Restart after kill -9, from the start of the process to the first whole answer, of copies
+//! The same machine, other builds running (load 2 to 5 or so). Restart after kill -9, from the start of the process to the first whole answer, of copies
 //! of one folder each:
 //!
 //! | folder | before | rows of the log side by side |
@@ -93,7 +93,7 @@
 //!
 //! "Before" is a build with link-time optimization, the other one without. Nearly all of the first is the samples: 55 ns each now.
 //!
-//! 18,000 targets with an address each and 12 series (17 with those of the scrape) at 15 s, a page of 600 bytes; 20,000 files may be open.
+//! 18,000 targets with an address each and 12 series (17 with those of the scrape) at 15 s, an unpacked page of 600 bytes; 20,000 files may be open.
 //! One system after the other within three minutes, load 11 to 13:
 //!
 //! | | watchfire | Prometheus 3.5.3 |
@@ -189,8 +189,8 @@
 //! | `--targets 1000 --interval 15s --seconds 60` | 0.340, 0.338 | 3.18 | |
 //! | its peak memory per series | 348, 347 B | 1,955 B | |
 //! | bytes written per scraped sample, `--seconds 100` | 1.65, 1.72 | 7.52 | |
-//! | remote write (`query.py`) | 0.33, 0.35, 0.27, 0.31 | 0.89, 1.02 | 0.44 |
-//! | bytes per sample on the disk after it | 1.23, 1.23, 1.46, 1.46 | 9.35 | 2.00 |
+//! | remote write (`query.py`) | 0.33, 0.35, 0.27, 0.31, 0.30, 0.32 | 0.89, 0.89, 0.86 | 0.44 |
+//! | bytes per sample on the disk after it | 1.23, 1.23, 1.46, 1.46, 1.53, 1.45 | 9.35, 9.25, 9.24 | 2.00 |
 //! | geometric mean of its queries | 4.8, 5.5, 5.8 ms | 6.9 ms | 3.5 ms |
 //! | `restart.py`, until data answers | 0.38, 0.37, 0.32 s | | |
 //! | idle memory; size (`cli.py`) | 10.6 MB; 23.7 MB | | |
